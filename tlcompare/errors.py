@@ -1,0 +1,52 @@
+"""What a user can get wrong: one family of exceptions, each saying what, where and what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """A mistake the user can mend; the command line shows it in one line and exits with 2.
+
+    Args:
+        what: what is wrong, with the place and the value.
+        hint: what to do about it.
+    """
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        self.what = what.rstrip(".")
+        self.hint = hint
+        super().__init__(f"{self.what}. {hint}".strip())
+
+
+class ConfigError(UserError):
+    """An option, or a combination of options, that cannot be."""
+
+
+class StrategyError(UserError):
+    """An `unfreeze` text that matches nothing or trains nothing."""
+
+
+class DataError(UserError):
+    """Images or folders that cannot be used."""
+
+
+class BackboneError(UserError):
+    """A backbone that does not exist or cannot be traced."""
+
+
+class WeightsError(UserError):
+    """Weights that cannot be had, or are not what they should be."""
+
+
+class TrainingError(UserError):
+    """Training that cannot go on."""
+
+
+class TrackingError(UserError):
+    """An MLflow store, run or model that cannot be used."""
+
+
+def did_you_mean(word: str, valid: Iterable[str]) -> str:
+    """`Did you mean "conv5"?`, or nothing when no valid word is near."""
+    near = get_close_matches(word, list(valid), n=1, cutoff=0.5)
+    return f'Did you mean "{near[0]}"?' if near else ""
