@@ -93,7 +93,10 @@ class RunConfig:
         choices=("none", "flip", "crop"),
     )
     views: int | None = option(
-        None, "Different views per image; auto is 1 for none, 2 for flip, 8 for crop.", at_least=1, at_most=1000
+        None,
+        "Different views per image; auto is 1 for none, 2 for flip, 8 for crop.",
+        at_least=1,
+        at_most=1000,
     )
     seed: int = option(0, "Seed of the head, the order and the views.", at_least=0, at_most=2**31 - 1)
     precision: str | None = option(

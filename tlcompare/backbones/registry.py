@@ -133,9 +133,7 @@ def _torchvision(name: str, model: str) -> Backbone:
 
     names = zoo.list_models(module=zoo)
     if model not in names:
-        raise BackboneError(
-            f'torchvision has no classification model "{model}"', did_you_mean(model, names)
-        )
+        raise BackboneError(f'torchvision has no classification model "{model}"', did_you_mean(model, names))
     variants = list(zoo.get_model_weights(model))
     best = zoo.get_model_weights(model).DEFAULT if variants else None
     preprocessing = Preprocessing(224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bilinear", 0.875)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import pickle
 import re
@@ -18,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tlcompare.errors import WeightsError
+from tlcompare.files import download, first_line, sha256_of
 
 StateDict = dict[str, Tensor]
 OFFLINE_HINT = "With a network, run it once and they are cached; or give a file: --weights FILE.safetensors"
@@ -122,11 +122,13 @@ class HubWeights:
         try:
             path = Path(hf_hub_download(self.repository, self.filename, revision=self.revision))
         except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as e:
-            raise WeightsError(f"cannot download {self}: {_first_line(e)}", OFFLINE_HINT) from e
+            raise WeightsError(f"cannot download {self}: {first_line(e)}", OFFLINE_HINT) from e
         if not _is_hub_content(path):
             path.resolve().unlink(missing_ok=True)
             path.unlink(missing_ok=True)
-            raise WeightsError(f"{self}: the file's SHA-256 is not the published one", "It was removed; try again.")
+            raise WeightsError(
+                f"{self}: the file's SHA-256 is not the published one", "It was removed; try again."
+            )
         return path
 
     def __str__(self) -> str:
@@ -160,7 +162,9 @@ def load_weights(
         return "none: RANDOM WEIGHTS, nothing pretrained"
     if choice == "default":
         if source is None:
-            raise WeightsError("nobody publishes weights for this backbone", "Give --weights FILE or --weights none")
+            raise WeightsError(
+                "nobody publishes weights for this backbone", "Give --weights FILE or --weights none"
+            )
         path, shown = source.fetch(), str(source)
     else:
         path = Path(choice).expanduser()
@@ -184,7 +188,9 @@ def read_state(path: Path) -> StateDict:
         WeightsError: no such file, another kind of file, or a damaged one.
     """
     if not path.is_file():
-        raise WeightsError(f'no weights file "{path}"', "--weights is default, none, or a .safetensors or .pth file")
+        raise WeightsError(
+            f'no weights file "{path}"', "--weights is default, none, or a .safetensors or .pth file"
+        )
     if path.suffix not in (".safetensors", ".pth", ".pt"):
         raise WeightsError(f'"{path}" is not a .safetensors or .pth file')
     try:
@@ -192,27 +198,22 @@ def read_state(path: Path) -> StateDict:
             return dict(load_file(path))
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as e:
-        raise WeightsError(f"{path} holds more than weights, which is not loaded: {_first_line(e)}") from e
-    except (SafetensorError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, OSError) as e:
-        raise WeightsError(f"{path} is damaged or not a weights file: {_first_line(e)}") from e
+        raise WeightsError(f"{path} holds more than weights, which is not loaded: {first_line(e)}") from e
+    except (
+        SafetensorError,
+        RuntimeError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        OSError,
+    ) as e:
+        raise WeightsError(f"{path} is damaged or not a weights file: {first_line(e)}") from e
     state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise WeightsError(f"{path} is not a state dict: it must map names to tensors")
     return dict(state)
-
-
-def download(url: str, path: Path, sha256: str, error: type[WeightsError | Exception], hint: str) -> None:
-    """Download to `path` atomically, if the content's SHA-256 starts with `sha256`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256 or None, progress=True)
-    except (OSError, RuntimeError) as e:
-        raise error(f"cannot download {url}: {_first_line(e)}", hint) from e
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
 
 
 def _is_hub_content(path: Path) -> bool:
@@ -235,7 +236,3 @@ def _without_classifier(state: StateDict) -> StateDict:
     """The tensors but those of the last module that has any."""
     last = list(state)[-1].rpartition(".")[0]
     return {name: tensor for name, tensor in state.items() if name.rpartition(".")[0] != last}
-
-
-def _first_line(e: BaseException) -> str:
-    return (str(e).strip().splitlines() or [type(e).__name__])[0]

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import TiffImagePlugin as _tiff  # noqa: F401 (importing a plugin is what makes Pillow read its format)
+from PIL import WebPImagePlugin as _webp  # noqa: F401
 
 from tlcompare.errors import DataError
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-MAX_PIXELS = 100_000_000
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+MAX_PIXELS = 89_000_000
+# Pillow warns of what `decode` refuses.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
@@ -46,13 +50,11 @@ def decode(data: bytes) -> Image.Image:
     if not data:
         raise DataError("empty file")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-            if image.width * image.height > MAX_PIXELS:
-                raise DataError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}")
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        if image.width * image.height > MAX_PIXELS:
+            raise DataError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}")
+        image.load()
+        return _to_rgb(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as e:
         raise DataError(f"not an image of a known format ({', '.join(FORMATS)})") from e
     except Image.DecompressionBombError as e:

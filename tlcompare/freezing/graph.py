@@ -58,10 +58,10 @@ def split(network: fx.GraphModule, node_name: str) -> tuple[fx.GraphModule, fx.G
         copies[node] = prefix.node_copy(node, lambda n: copies[n])
     prefix.output(copies[nodes[at]])
     copies = {nodes[at]: suffix.placeholder("x")}
-    attributes = [n for n in nodes[: at + 1] if n.op == "get_attr"]
-    for node in [*attributes, *nodes[at + 1 :]]:
+    after = nodes[at + 1 :]
+    needed = [n for n in nodes[:at] if n.op == "get_attr" and any(u in after for u in n.users)]
+    for node in [*needed, *after]:
         copies[node] = suffix.node_copy(node, lambda n: copies[n])
-    suffix.eliminate_dead_code()
     return fx.GraphModule(network, prefix), fx.GraphModule(network, suffix)
 
 

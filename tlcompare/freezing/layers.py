@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from tlcompare.backbones.registry import Backbone
+from tlcompare.backbones.registry import Backbone, get_backbone
 from tlcompare.errors import BackboneError
+from tlcompare.files import first_line
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,16 @@ def trace(backbone: Backbone, network: nn.Module) -> LayerList:
     try:
         traced = fx.GraphModule(network, _Tracer().trace(network))
         _shapes(traced, backbone.preprocessing.size)
-    except (fx.proxy.TraceError, RuntimeError, TypeError, ValueError, LookupError, NameError, AssertionError) as e:
-        raise _untraceable(backbone.name, (str(e).strip().splitlines() or [type(e).__name__])[0]) from e
+    except (
+        fx.proxy.TraceError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        LookupError,
+        NameError,
+        AssertionError,
+    ) as e:
+        raise _untraceable(backbone.name, first_line(e)) from e
     if backbone.classifier:
         _drop_classifier(traced, backbone.name)
     _split_fused_norms(traced)
@@ -100,9 +109,20 @@ def trace(backbone: Backbone, network: nn.Module) -> LayerList:
     )
 
 
+def build_and_trace(model: str, image_size: int | None = None) -> LayerList:
+    """The layer list of a backbone by name, with random weights.
+
+    Raises:
+        BackboneError: no such backbone, or one that cannot be traced.
+    """
+    backbone = get_backbone(model).at_size(image_size)
+    return trace(backbone, backbone.build())
+
+
 def _untraceable(name: str, reason: str) -> BackboneError:
     return BackboneError(
-        f'"{name}" cannot be traced by torch.fx: {reason}', "Its layers cannot be listed; take another backbone."
+        f'"{name}" cannot be traced by torch.fx: {reason}',
+        "Its layers cannot be listed; take another backbone.",
     )
 
 
@@ -170,7 +190,9 @@ def _split_fused_norms(traced: fx.GraphModule) -> None:
         fused = traced.get_submodule(node.target)
         if not (isinstance(fused, nn.BatchNorm2d) and hasattr(fused, "act") and hasattr(fused, "drop")):
             continue
-        norm = nn.BatchNorm2d(fused.num_features, fused.eps, fused.momentum, fused.affine, fused.track_running_stats)
+        norm = nn.BatchNorm2d(
+            fused.num_features, fused.eps, fused.momentum, fused.affine, fused.track_running_stats
+        )
         norm.load_state_dict(fused.state_dict())
         norm.weight, norm.bias = fused.weight, fused.bias
         norm.add_module("act", fused.act)
@@ -227,7 +249,9 @@ def _end_in_vector(traced: fx.GraphModule, backbone: Backbone) -> None:
     if len(shape) == 1:
         return
     if len(shape) != 3:
-        raise _untraceable(backbone.name, f"it ends in a tensor of shape {shape}, not in feature maps or a vector")
+        raise _untraceable(
+            backbone.name, f"it ends in a tensor of shape {shape}, not in feature maps or a vector"
+        )
     traced.add_submodule("global_pool", nn.AdaptiveAvgPool2d(1))
     with traced.graph.inserting_after(output):
         pooled = traced.graph.call_module("global_pool", (output,))
@@ -306,7 +330,9 @@ def _path(node: fx.Node) -> str:
         return "input"
     if node.op == "call_module":
         return str(node.target)
-    target = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
+    target = (
+        node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
+    )
     stack = node.meta.get("nn_module_stack") or {}
     inside = next((str(path) for path, *_ in reversed(list(stack.values()))), "")
     return f"{inside}.{target}".lstrip(".")
@@ -358,7 +384,9 @@ def _operation(traced: fx.GraphModule, node: fx.Node) -> str:
     if node.op == "call_module":
         name = type(traced.get_submodule(node.target)).__name__.lower()
     else:
-        name = str(node.target if isinstance(node.target, str) else getattr(node.target, "__name__", node.target))
+        name = str(
+            node.target if isinstance(node.target, str) else getattr(node.target, "__name__", node.target)
+        )
         name = name.lower().strip("_")
     return next((operation for pattern, operation in _OPERATIONS if re.search(pattern, name)), name)
 
@@ -375,5 +403,8 @@ _OPERATIONS = (
     (r"^cat$|^concat", "concat"),
     (r"relu|elu|silu|swish|sigmoid|tanh|mish|softmax|^act|prelu", "activation"),
     (r"linear", "linear"),
-    (r"flatten|reshape|view|permute|transpose|squeeze|getitem|expand|contiguous|chunk|identity|select|roll", "reshape"),
+    (
+        r"flatten|reshape|view|permute|transpose|squeeze|getitem|expand|contiguous|chunk|identity|select|roll",
+        "reshape",
+    ),
 )

@@ -1,0 +1,278 @@
+"""The pixel store: every image of a folder decoded and resized once, as uint8 in one memory-mapped file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+
+from tlcompare.data.images import Preprocessing, content_hash, decode, square
+from tlcompare.data.sources import Source
+from tlcompare.errors import DataError
+from tlcompare.files import cache_dir, new_folder, sha256_of
+
+Progress = Callable[[int, int], None]
+_FORMAT = 1
+_CHUNK = 256
+_SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
+_CLUTTER = {"thumbs.db", "desktop.ini"}
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One file of a data set: its path below the root, class, and part (`""` if the data is not divided)."""
+
+    path: str
+    label: int
+    part: str
+
+
+@dataclass(frozen=True)
+class BadFile:
+    """A file that is no usable image, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PixelStore:
+    """Images in memory-mapped pixels.
+
+    Attributes:
+        name: the data set's name.
+        classes: class names, sorted; a label is an index into them.
+        files: one per image.
+        hashes: content hash of each image.
+        pixels: uint8 of shape (images, size, size, 3), read-only.
+        bad: files that were left out.
+        digest: of the images, labels and parts; the same at every image size.
+        decoded: how many images were decoded to open this store; 0 if it was there already.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    files: tuple[ImageFile, ...]
+    hashes: tuple[str, ...]
+    pixels: NDArray[np.uint8]
+    bad: tuple[BadFile, ...]
+    digest: str
+    decoded: int
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        return tuple(f.label for f in self.files)
+
+
+def open_store(
+    source: Source,
+    preprocessing: Preprocessing,
+    on_bad_image: str = "error",
+    progress: Progress | None = None,
+) -> PixelStore:
+    """The pixel store of a folder, built if it is not in the cache or is damaged there.
+
+    Args:
+        source: the folder.
+        preprocessing: size, interpolation and crop.
+        on_bad_image: `error` or `skip`.
+        progress: called with (images done, images in all) while decoding.
+
+    Raises:
+        DataError: no images, fewer than two classes, an empty class, or, with `error`, any file that is no
+            usable image; the message lists all of them.
+    """
+    classes, files = list_files(source.root)
+    prints = _parallel(lambda f: _fingerprint(source.root / f.path), files)
+    settings = {
+        "format": _FORMAT,
+        "pillow": PIL.__version__,
+        "size": preprocessing.size,
+        "interpolation": preprocessing.interpolation,
+        "crop_share": preprocessing.crop_share,
+    }
+    content = [[f.path, f.label, f.part, p] for f, p in zip(files, prints, strict=True)]
+    key = hashlib.sha256(json.dumps([settings, classes, content]).encode()).hexdigest()
+    folder = cache_dir() / "pixels" / key[:32]
+    index, decoded = _read_index(folder), 0
+    if index is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        _build(folder, source.root, classes, files, preprocessing, progress)
+        index, decoded = _read_index(folder), len(files)
+        if index is None:
+            raise DataError(
+                f"the pixel store {folder} was damaged while it was written", "Check the disk, try again."
+            )
+    store = _open(source.name, folder, index, preprocessing.size, decoded)
+    if store.bad and on_bad_image == "error":
+        listed = "; ".join(f"{b.path}: {b.reason}" for b in store.bad)
+        raise DataError(
+            f"{len(store.bad)} of {len(files)} files in {source.root} are not usable images: {listed}",
+            "Remove them, or leave them out with --on-bad-image skip.",
+        )
+    _require_classes(store, source.root)
+    return store
+
+
+def list_files(root: Path) -> tuple[list[str], list[ImageFile]]:
+    """Class names and image files below `root`, in sorted order.
+
+    Raises:
+        DataError: no class folders, one class only, or an empty class.
+    """
+    divided = {_SPLIT_FOLDERS[d.name.lower()]: d for d in _folders(root) if d.name.lower() in _SPLIT_FOLDERS}
+    if len(divided) > 1 or set(divided) == {"train"}:
+        if "train" not in divided:
+            raise DataError(f"{root} has {' and '.join(sorted(divided))} folders but no train folder")
+        parts = divided
+    else:
+        parts = {"": root}
+    classes = sorted({d.name for top in parts.values() for d in _folders(top)})
+    if len(classes) < 2:
+        found = f'one class only, "{classes[0]}"' if classes else "no class folders"
+        raise DataError(f"{root} has {found}", "Put the images of each class into a folder of its own.")
+    label_of = {name: i for i, name in enumerate(classes)}
+    files = [
+        ImageFile(str(path.relative_to(root)), label_of[folder.name], part)
+        for part, top in sorted(parts.items())
+        for folder in _folders(top)
+        for path in _files(folder)
+    ]
+    filled = {f.label for f in files}
+    empty = [name for name in classes if label_of[name] not in filled]
+    if empty:
+        raise DataError(
+            f"{'no images' if not files else 'empty class'} in {root}: {', '.join(empty)}",
+            "Add images or remove the folder.",
+        )
+    return classes, files
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(d for d in root.iterdir() if d.is_dir() and not d.name.startswith("."))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not path.is_dir() and not hidden and path.name.lower() not in _CLUTTER:
+            yield path
+
+
+def _parallel(work: Callable[[ImageFile], Any], files: list[ImageFile]) -> list[Any]:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(work, files))
+
+
+def _fingerprint(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as e:
+        return f"unreadable: {e.strerror}"
+
+
+def _build(
+    folder: Path,
+    root: Path,
+    classes: list[str],
+    files: list[ImageFile],
+    preprocessing: Preprocessing,
+    progress: Progress | None,
+) -> None:
+    good: list[ImageFile] = []
+    hashes: list[str] = []
+    bad: list[BadFile] = []
+    digest = hashlib.sha256()
+
+    def load(file: ImageFile) -> tuple[str, bytes] | str:
+        try:
+            image = decode((root / file.path).read_bytes())
+            return content_hash(image), square(image, preprocessing).tobytes()
+        except OSError as e:
+            return f"cannot be read: {e.strerror}"
+        except DataError as e:
+            return e.what
+
+    with new_folder(folder) as temporary:
+        with (temporary / "pixels.bin").open("wb") as out:
+            for start in range(0, len(files), _CHUNK):
+                chunk = files[start : start + _CHUNK]
+                for file, loaded in zip(chunk, _parallel(load, chunk), strict=True):
+                    if isinstance(loaded, str):
+                        bad.append(BadFile(file.path, loaded))
+                        continue
+                    good.append(file)
+                    hashes.append(loaded[0])
+                    out.write(loaded[1])
+                    digest.update(loaded[1])
+                if progress:
+                    progress(start + len(chunk), len(files))
+        index = {
+            "classes": classes,
+            "files": [[f.path, f.label, f.part] for f in good],
+            "hashes": hashes,
+            "bad": [asdict(b) for b in bad],
+            "pixels_sha256": digest.hexdigest(),
+        }
+        body = json.dumps(index)
+        seal = hashlib.sha256(body.encode()).hexdigest()
+        (temporary / "index.json").write_text(f"{seal}\n{body}", encoding="utf-8")
+
+
+def _read_index(folder: Path) -> dict[str, Any] | None:
+    """The index of a store that is there and whole, else None."""
+    try:
+        seal, _, body = (folder / "index.json").read_text(encoding="utf-8").partition("\n")
+        if hashlib.sha256(body.encode()).hexdigest() != seal:
+            return None
+        index: dict[str, Any] = json.loads(body)
+        return index if sha256_of(folder / "pixels.bin") == index["pixels_sha256"] else None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _open(name: str, folder: Path, index: dict[str, Any], size: int, decoded: int) -> PixelStore:
+    files = tuple(ImageFile(*entry) for entry in index["files"])
+    shape = (len(files), size, size, 3)
+    pixels = (
+        np.memmap(folder / "pixels.bin", np.uint8, "r", shape=shape) if files else np.empty(shape, np.uint8)
+    )
+    facts = sorted(
+        [h, index["classes"][f.label], f.part] for h, f in zip(index["hashes"], files, strict=True)
+    )
+    return PixelStore(
+        name=name,
+        classes=tuple(index["classes"]),
+        files=files,
+        hashes=tuple(index["hashes"]),
+        pixels=pixels,
+        bad=tuple(BadFile(**b) for b in index["bad"]),
+        digest=hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32],
+        decoded=decoded,
+    )
+
+
+def _require_classes(store: PixelStore, root: Path) -> None:
+    filled = set(store.labels)
+    empty = [name for label, name in enumerate(store.classes) if label not in filled]
+    if empty:
+        raise DataError(
+            f"no usable image in {root} of class {', '.join(empty)}", "Add images or remove the folder."
+        )

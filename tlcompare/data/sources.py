@@ -1,0 +1,197 @@
+"""From the user's `data` to a folder of class folders on this machine."""
+
+from __future__ import annotations
+
+import inspect
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tlcompare.errors import DataError, did_you_mean
+from tlcompare.files import cache_dir, download, first_line, new_folder
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder of images.
+
+    Attributes:
+        name: short name for the record.
+        root: class folders, or train/val/test folders of class folders.
+        mirrors: whether a mirrored image still shows its class.
+        origin: where it came from.
+    """
+
+    name: str
+    root: Path
+    mirrors: bool
+    origin: str
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A data set published as one gzipped tar file.
+
+    Attributes:
+        url: where it is.
+        sha256: of the file.
+        folder: the folder inside that holds the class folders.
+        unpacked_limit: bytes that the unpacked files may take at most.
+    """
+
+    url: str
+    sha256: str
+    folder: str
+    unpacked_limit: int = 2 * 2**30
+
+
+FLOWERS = Archive(
+    url="https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
+    sha256="4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
+    folder="flower_photos",
+)
+
+
+def find_source(data: str, flowers: Archive = FLOWERS) -> Source:
+    """The folder that `data` names, made or downloaded at first use.
+
+    Args:
+        data: `digits`, `flowers`, `torchvision:NAME`, or a folder.
+        flowers: where the flower photos are published.
+
+    Raises:
+        DataError: no such folder or data set, or it cannot be downloaded.
+    """
+    if data == "digits":
+        return Source(
+            "digits", _made("digits", _write_digits), mirrors=False, origin="scikit-learn load_digits"
+        )
+    if data == "flowers":
+        root = _made(f"flowers-{flowers.sha256[:12]}", lambda to: _unpack(flowers, to))
+        return Source("flowers", root / flowers.folder, mirrors=True, origin=flowers.url)
+    if data.startswith("torchvision:"):
+        name = data.partition(":")[2]
+        root = _made(f"torchvision-{name}", lambda to: _write_torchvision(name, to))
+        return Source(
+            name, root, mirrors=name not in _MIRRORING_CHANGES, origin=f"torchvision.datasets.{name}"
+        )
+    root = Path(data).expanduser()
+    if not root.is_dir():
+        near = did_you_mean(data, ("digits", "flowers"))
+        what = "is a file, not a folder" if root.is_file() else "is no folder"
+        raise DataError(
+            f'--data "{data}" {what}',
+            f"{near} Give a folder of class folders, digits, flowers or torchvision:NAME.".strip(),
+        )
+    return Source(root.resolve().name, root.resolve(), mirrors=True, origin=str(root.resolve()))
+
+
+_MIRRORING_CHANGES = (
+    "MNIST",
+    "EMNIST",
+    "KMNIST",
+    "QMNIST",
+    "SVHN",
+    "USPS",
+    "Omniglot",
+    "GTSRB",
+    "RenderedSST2",
+)
+
+
+def _made(name: str, write: Callable[[Path], None]) -> Path:
+    final = cache_dir() / "datasets" / name
+    if not final.is_dir():
+        with new_folder(final) as folder:
+            write(folder)
+    return final
+
+
+def _write_digits(folder: Path) -> None:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    for i, (image, label) in enumerate(zip(digits.images, digits.target, strict=True)):
+        path = folder / str(label) / f"{i:04}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray((image * (255 / 16)).astype("uint8")).save(path)
+
+
+def _unpack(archive: Archive, folder: Path) -> None:
+    packed = folder / "archive.tgz"
+    download(
+        archive.url, packed, archive.sha256, DataError, "Check the network, or give a folder: --data DIR"
+    )
+    try:
+        with tarfile.open(packed) as tar:
+            _check_size(tar, archive)
+            tar.extractall(folder, filter="data")
+    except tarfile.TarError as e:
+        raise DataError(f"{archive.url} is not a safe archive: {e}") from e
+    packed.unlink()
+    if not (folder / archive.folder).is_dir():
+        raise DataError(f'{archive.url} holds no folder "{archive.folder}"')
+
+
+def _check_size(tar: tarfile.TarFile, archive: Archive) -> None:
+    total = 0
+    for member in tar:
+        total += member.size
+        if total > archive.unpacked_limit:
+            raise DataError(f"{archive.url} unpacks to more than {archive.unpacked_limit:,} bytes")
+
+
+def _write_torchvision(name: str, folder: Path) -> None:
+    """Every split of a torchvision data set as PNG files in class folders."""
+    import torchvision.datasets as zoo
+
+    kind = getattr(zoo, name, None)
+    if not inspect.isclass(kind) or not issubclass(kind, zoo.VisionDataset):
+        raise DataError(f'torchvision has no data set "{name}"', did_you_mean(name, zoo.__all__))
+    for split, images in _torchvision_splits(kind, name):
+        for i, (image, label) in enumerate(images):
+            if not isinstance(image, Image.Image) or not isinstance(label, int):
+                raise DataError(f"torchvision's {name} is not a data set of images with one class each")
+            path = folder / split / _class_name(images, label) / f"{i:06}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image.save(path)
+
+
+def _torchvision_splits(kind: Any, name: str) -> Iterator[tuple[str, Any]]:
+    parameters = inspect.signature(kind).parameters
+    root = cache_dir() / "downloads" / name
+    root.mkdir(parents=True, exist_ok=True)
+    shared: dict[str, Any] = {"root": str(root)}
+    if "download" in parameters:
+        shared["download"] = True
+    if "train" in parameters:
+        choices = [("train", {"train": True}), ("test", {"train": False})]
+    elif "split" in parameters:
+        first = parameters["split"].default
+        named = [("train", "train"), ("val", "val"), ("test", "test")]
+        choices = [(ours, {"split": theirs}) for ours, theirs in named]
+        if first == "trainval":
+            choices = [("train", {"split": "trainval"}), ("test", {"split": "test"})]
+    else:
+        choices = [("", {})]
+    for split, arguments in choices:
+        try:
+            yield split, kind(**shared, **arguments)
+        except ValueError as e:
+            if split != "val":
+                raise DataError(f"torchvision's {name} cannot be opened: {e}") from e
+        except (RuntimeError, OSError, TypeError) as e:
+            raise DataError(
+                f"torchvision's {name} cannot be had: {first_line(e)}",
+                "Check the network, or give a folder: --data DIR",
+            ) from e
+
+
+def _class_name(images: Any, label: int) -> str:
+    names = getattr(images, "classes", None)
+    name = str(names[label]) if names is not None and label < len(names) else f"{label:03}"
+    return name.replace("/", "_")

@@ -1,0 +1,107 @@
+"""Train, validation and test: stratified, and a pure function of what the images show and the seed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tlcompare.errors import DataError
+
+PARTS = ("train", "val", "test")
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices into the pixel store; `test` is empty where the data came with train and val only."""
+
+    train: Indices
+    val: Indices
+    test: Indices
+
+
+def make_split(
+    hashes: Sequence[str],
+    labels: Sequence[int],
+    classes: Sequence[str],
+    given: Sequence[str],
+    *,
+    val_fraction: float,
+    test_fraction: float,
+    seed: int,
+) -> Split:
+    """Split images; copies of one image always stay together.
+
+    Args:
+        hashes: content hash of each image.
+        labels: class index of each image.
+        classes: class names.
+        given: `train`, `val` or `test` where the data came divided, else empty text.
+        val_fraction, test_fraction: shares of each class, where the data does not settle it.
+        seed: another seed gives another split.
+
+    Raises:
+        DataError: a class has too few distinct images to be in every part.
+    """
+    parts: dict[str, list[int]] = {part: [] for part in PARTS}
+    free: list[int] = []
+    for i, part in enumerate(given):
+        (parts[part] if part else free).append(i)
+    test_given, val_given = bool(parts["test"]), bool(parts["val"])
+    if free:
+        _deal(parts, free, hashes, labels, classes, val_fraction, test_fraction, seed)
+    elif parts["train"] and not val_given:
+        free, parts["train"] = parts["train"], []
+        _deal(parts, free, hashes, labels, classes, val_fraction, 0.0, seed, keep_test=test_given)
+    _require_every_class(parts["train"], labels, classes)
+    return Split(*(np.asarray(sorted(parts[part]), dtype=np.int64) for part in PARTS))
+
+
+def straddling(hashes: Sequence[str], split: Split) -> int:
+    """How many distinct images are in more than one part; only a split given with the data can have any."""
+    seen = [{hashes[i] for i in part} for part in (split.train, split.val, split.test)]
+    return len((seen[0] & seen[1]) | (seen[0] & seen[2]) | (seen[1] & seen[2]))
+
+
+def _deal(
+    parts: dict[str, list[int]],
+    free: list[int],
+    hashes: Sequence[str],
+    labels: Sequence[int],
+    classes: Sequence[str],
+    val_fraction: float,
+    test_fraction: float,
+    seed: int,
+    keep_test: bool = False,
+) -> None:
+    copies: dict[str, list[int]] = defaultdict(list)
+    for i in free:
+        copies[hashes[i]].append(i)
+    of_class: dict[int, list[str]] = defaultdict(list)
+    for content, members in copies.items():
+        of_class[min(labels[i] for i in members)].append(content)
+    for label, contents in sorted(of_class.items()):
+        needed = 2 if keep_test or test_fraction == 0 else 3
+        if len(contents) < needed:
+            raise DataError(
+                f'class "{classes[label]}" has {len(contents)} distinct image(s), {needed} are needed to split it',
+                "Add images, remove the class, or divide the data into train/val/test folders yourself.",
+            )
+        contents.sort(key=lambda content: hashlib.sha256(f"{seed}:{content}".encode()).digest())
+        tests = max(1, round(test_fraction * len(contents))) if needed == 3 else 0
+        vals = min(max(1, round(val_fraction * len(contents))), len(contents) - tests - 1)
+        for at, content in enumerate(contents):
+            part = "test" if at < tests else "val" if at < tests + vals else "train"
+            parts[part].extend(copies[content])
+
+
+def _require_every_class(train: list[int], labels: Sequence[int], classes: Sequence[str]) -> None:
+    present = {labels[i] for i in train}
+    absent = [name for label, name in enumerate(classes) if label not in present]
+    if absent:
+        raise DataError(f"no training image of class {', '.join(absent)}", "Every class needs some in train.")

@@ -1,0 +1,65 @@
+"""What this machine has: versions, device, caches, weights, tracking store."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+from tlcompare import __version__
+from tlcompare.backbones.registry import BUILT_IN, get_backbone
+from tlcompare.config import RunConfig
+from tlcompare.files import cache_dir, folder_size
+from tlcompare.tracking.runs import shown_uri, store_problem
+from tlcompare.training.device import choose_compute
+
+_PACKAGES = ("torch", "torchvision", "timm", "mlflow", "optuna", "numpy", "pillow", "scikit-learn")
+
+
+def examine() -> dict[str, dict[str, str]]:
+    """Findings by section, ready to print."""
+    compute = choose_compute(RunConfig())
+    problem = store_problem()
+    return {
+        "versions": {"tlcompare": __version__, "python": platform.python_version()}
+        | {name: _version(name) for name in _PACKAGES},
+        "compute": {
+            "device": f"{compute.device} ({compute.device_name})",
+            "precision": f"{compute.precision} (auto)",
+            "threads": str(compute.threads),
+        },
+        "caches": {
+            "folder": f"{cache_dir()} ({shutil.disk_usage(_existing(cache_dir())).free / 1e9:.1f} GB free)",
+            "pixel stores": _size(cache_dir() / "pixels"),
+            "data sets": _size(cache_dir() / "datasets"),
+            "torch hub": f"{torch.hub.get_dir()}: {_size(Path(torch.hub.get_dir()))}",
+        },
+        "weights offline": {name: _weights(name) for name in BUILT_IN},
+        "tracking": {"store": shown_uri(), "reachable": f"no: {problem}" if problem else "yes"},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _weights(name: str) -> str:
+    source = get_backbone(name).weights
+    if source is None:
+        return "nobody publishes any"
+    path = source.cached()
+    return f"yes: {path}" if path else f"no: needs {source}"
+
+
+def _size(folder: Path) -> str:
+    return f"{folder_size(folder) / 1e6:.1f} MB"
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() else _existing(path.parent)

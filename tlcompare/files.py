@@ -1,0 +1,99 @@
+"""Files on this machine: the cache folder, downloads, hashes, and folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tlcompare.errors import UserError
+
+
+def cache_dir() -> Path:
+    """Where stores and data sets are kept: TLCOMPARE_CACHE, else tlcompare under the user's cache folder."""
+    chosen = os.environ.get("TLCOMPARE_CACHE")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().absolute() / "tlcompare"
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def download(url: str, path: Path, sha256: str, error: type[UserError], hint: str) -> None:
+    """Download to `path`, which appears only if the content's SHA-256 starts with `sha256`.
+
+    Raises:
+        error: with `hint`, if the address does not answer or sends something else.
+    """
+    import torch
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256)
+    except (OSError, RuntimeError) as e:
+        raise error(f"cannot download {url}: {first_line(e)}", hint) from e
+
+
+@contextmanager
+def new_folder(final: Path) -> Iterator[Path]:
+    """A temporary sibling that becomes `final` when the block ends well, and vanishes when it does not.
+
+    If another process makes `final` meanwhile, theirs stays.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{final.name[:40]}-", dir=final.parent))
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _sync(file)
+        temporary.chmod(0o755)
+        try:
+            temporary.rename(final)
+        except OSError:
+            if not final.is_dir():
+                raise
+        _sync(final.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file's content so that a reader, or a crash, sees the old or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as f:
+            f.write(text)
+            f.flush()
+            os.fsync(f.fileno())
+        Path(name).replace(path)
+        _sync(path.parent)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def folder_size(path: Path) -> int:
+    """Bytes in all files below `path`; 0 if there is none."""
+    return sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
+
+
+def first_line(e: BaseException) -> str:
+    """The first line of an exception's text, or its type."""
+    return (str(e).strip().splitlines() or [type(e).__name__])[0]
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

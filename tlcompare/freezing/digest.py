@@ -1,0 +1,36 @@
+"""Proof that what is frozen did not change."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from tlcompare.freezing.layers import LayerList
+from tlcompare.freezing.strategy import FreezePlan
+
+
+def frozen_state(layers: LayerList, plan: FreezePlan) -> dict[str, Tensor]:
+    """Every weight of the backbone that does not train and every buffer of layers that do not train as a whole."""
+    by_name = {node.name: node for node in layers.network.graph.nodes}
+    moving = tuple(
+        f"{by_name[node].target}."
+        for layer, node in zip(layers.layers, layers.nodes, strict=True)
+        if layer.name in plan.whole
+    )
+    buffers = {name for name, _ in layers.network.named_buffers()}
+    return {
+        name: tensor
+        for name, tensor in layers.network.state_dict().items()
+        if name not in plan.parameters and not (name in buffers and name.startswith(moving))
+    }
+
+
+def digest(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and values."""
+    total = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return total.hexdigest()

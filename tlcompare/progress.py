@@ -1,0 +1,71 @@
+"""Progress on standard error: one live bar in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tlcompare.training.fit import Epoch
+
+
+class Reporter:
+    """Tells how far a run is."""
+
+    def __init__(self, progress: Progress | None, console: Console, epochs: int) -> None:
+        self._progress = progress
+        self._console = console
+        self._epochs = epochs
+        self._task = progress.add_task("starting", total=None) if progress else None
+        self._said = time.monotonic()
+
+    def say(self, text: str) -> None:
+        """One line, above the bar if there is one."""
+        self._console.print(text, highlight=False, markup=False)
+
+    def reading(self, done: int, total: int) -> None:
+        """Images decoded so far."""
+        if self._progress and self._task is not None:
+            self._progress.update(self._task, description="reading images", completed=done, total=total)
+        elif done == total or time.monotonic() - self._said > 10:
+            self._said = time.monotonic()
+            self.say(f"reading images: {done} of {total}")
+
+    def step(self, epoch: int, step: int, steps: int, loss: float, accuracy: float) -> None:
+        """One optimizer step done."""
+        if self._progress and self._task is not None:
+            self._progress.update(
+                self._task,
+                description=f"epoch {epoch}/{self._epochs}  loss {loss:.3f}  accuracy {accuracy:.1%}",
+                completed=(epoch - 1) * steps + step,
+                total=self._epochs * steps,
+            )
+
+    def epoch(self, epoch: Epoch) -> None:
+        """One epoch done."""
+        self.say(
+            f"epoch {epoch.number:>2}/{self._epochs}  "
+            f"train loss {epoch.train_loss:.3f} accuracy {epoch.train_accuracy:.1%}  "
+            f"val loss {epoch.val_loss:.3f} accuracy {epoch.val_accuracy:.1%}  {epoch.seconds:.1f} s"
+        )
+
+
+@contextmanager
+def reporting(epochs: int) -> Iterator[Reporter]:
+    """A reporter whose bar goes away at the end."""
+    console = Console(stderr=True, soft_wrap=True)
+    if not sys.stderr.isatty():
+        yield Reporter(None, console, epochs)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield Reporter(progress, console, epochs)

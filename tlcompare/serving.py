@@ -1,0 +1,178 @@
+"""The trained model as MLflow serves it: safetensors weights, no pickle, images in, class names out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import torch
+from mlflow.pyfunc import PythonModel
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from tlcompare.backbones.registry import Backbone, get_backbone
+from tlcompare.data.images import Preprocessing, decode, square
+from tlcompare.data.views import normalise
+from tlcompare.errors import DataError, TrackingError
+from tlcompare.freezing.graph import Classifier, latest_cut
+from tlcompare.freezing.layers import trace
+
+WEIGHTS_FILE = "model.safetensors"
+DESCRIPTION_FILE = "model.json"
+_FORMAT = 1
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A trained classifier with everything it needs to read an image."""
+
+    model: Classifier
+    preprocessing: Preprocessing
+    classes: tuple[str, ...]
+
+    def probabilities(self, images: Iterable[Any]) -> NDArray[np.float32]:
+        """Class probabilities, float32 of shape (images, classes).
+
+        Args:
+            images: each the bytes of an image file, base64 text of them, a path, or a uint8 array of shape
+                (H, W), (H, W, 3) or (H, W, 4).
+
+        Raises:
+            DataError: one of them is no image; says which.
+        """
+        pixels = []
+        for number, image in enumerate(images, start=1):
+            try:
+                pixels.append(
+                    torch.from_numpy(square(_to_image(image), self.preprocessing).copy()).permute(2, 0, 1)
+                )
+            except DataError as e:
+                raise DataError(f"image {number}: {e.what}", e.hint) from e
+        if not pixels:
+            return np.empty((0, len(self.classes)), np.float32)
+        parts = []
+        with torch.inference_mode():
+            for chunk in torch.stack(pixels).split(_BATCH):
+                x = normalise(chunk, self.preprocessing.mean, self.preprocessing.std)
+                parts.append(self.model(x).softmax(1).numpy())
+        return np.concatenate(parts)
+
+    def table(self, images: Iterable[Any]) -> pd.DataFrame:
+        """One row per image: `class`, its `probability`, and `probabilities` of every class by name."""
+        probabilities = self.probabilities(images)
+        best = probabilities.argmax(1) if len(probabilities) else []
+        return pd.DataFrame(
+            {
+                "class": [self.classes[i] for i in best],
+                "probability": [float(row[i]) for row, i in zip(probabilities, best, strict=True)],
+                "probabilities": [
+                    dict(zip(self.classes, map(float, row), strict=True)) for row in probabilities
+                ],
+            }
+        )
+
+
+def save(folder: Path, model: Classifier, backbone: Backbone, classes: Sequence[str]) -> None:
+    """Write the weights and the description of a trained model into `folder`."""
+    weights = {name: t.detach().cpu().clone().contiguous() for name, t in model.weights().items()}
+    save_file(weights, folder / WEIGHTS_FILE)
+    description = {
+        "format": _FORMAT,
+        "backbone": backbone.name,
+        "preprocessing": asdict(backbone.preprocessing),
+        "classes": list(classes),
+    }
+    (folder / DESCRIPTION_FILE).write_text(json.dumps(description, indent=1), encoding="utf-8")
+
+
+def load(folder: Path) -> Predictor:
+    """The model that `save` wrote, on the CPU, ready to predict.
+
+    Raises:
+        TrackingError: the folder holds no such model, or a damaged or newer one.
+    """
+    try:
+        description = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+        if description["format"] != _FORMAT:
+            raise TrackingError(
+                f"{folder} is of format {description['format']}, this version reads {_FORMAT}"
+            )
+        backbone = get_backbone(description["backbone"])
+        shown = {k: tuple(v) if isinstance(v, list) else v for k, v in description["preprocessing"].items()}
+        preprocessing = Preprocessing(**shown)
+        weights = load_file(folder / WEIGHTS_FILE)
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise TrackingError(f"{folder} holds no model of this tool: {e}") from e
+    layers = trace(backbone.at_size(preprocessing.size), backbone.build())
+    model = Classifier(layers, latest_cut(layers, ()), len(description["classes"]), dropout=0.0)
+    if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in model.weights().items()}:
+        raise TrackingError(f"the weights in {folder} are not those of {backbone.name}")
+    with torch.no_grad():
+        for name, tensor in model.weights().items():
+            tensor.copy_(weights[name])
+    model.to(memory_format=torch.channels_last)
+    return Predictor(model.eval(), preprocessing, tuple(description["classes"]))
+
+
+# MLflow warns of a `predict` without annotations, and would take annotations for a schema; ours comes with the model.
+with warnings.catch_warnings(record=True):
+
+    class ImageClassifier(PythonModel):  # type: ignore[misc]
+        """What `mlflow models serve` loads: a column `image` of files' bytes in, a row of classes each out."""
+
+        def load_context(self, context: Any) -> None:
+            self._predictor = load(Path(context.artifacts["model"]))
+
+        def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+            column = model_input["image"] if isinstance(model_input, pd.DataFrame) else model_input
+            try:
+                return self._predictor.table(list(column))
+            except DataError as e:
+                raise mlflow.MlflowException.invalid_parameter_value(str(e)) from e
+
+
+def _to_image(image: Any) -> Image.Image:
+    if isinstance(image, bytes | bytearray | memoryview):
+        return decode(bytes(image))
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in image.shape:
+            raise DataError(f"an array of {image.dtype}, shape {image.shape}; it takes uint8 (H, W, 3)")
+        try:
+            return Image.fromarray(image).convert("RGB")
+        except TypeError as e:
+            raise DataError(f"an array of shape {image.shape}; it takes uint8 (H, W, 3)") from e
+    if isinstance(image, str | Path) and not _behind_a_server() and _is_file(image):
+        return decode(Path(image).read_bytes())
+    if isinstance(image, str):
+        try:
+            return decode(base64.b64decode(image, validate=True))
+        except binascii.Error as e:
+            raise DataError("text that is neither base64 nor the path of a file") from e
+    raise DataError(f"{image!r:.60} is no image: it takes bytes, base64, a path, or an array")
+
+
+def _is_file(text: str | Path) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _behind_a_server() -> bool:
+    """A scoring server must not read files of its own machine for whoever asks."""
+    return "__pyfunc_model_path__" in os.environ
+
+
+mlflow.models.set_model(ImageClassifier())

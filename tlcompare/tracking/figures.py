@@ -1,0 +1,56 @@
+"""Figures of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from tlcompare.training.evaluate import Scores
+from tlcompare.training.fit import Epoch
+
+_TRAIN, _VAL = "#0072B2", "#D55E00"  # told apart by the colour-blind (Okabe and Ito)
+
+
+def learning_curves(epochs: Sequence[Epoch], best_epoch: int, title: str) -> Figure:
+    """Loss and accuracy over the epochs, training and validation; the epoch that was kept is marked."""
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    figure.suptitle(title)
+    numbers = [e.number for e in epochs]
+    for axes, what, unit in zip(
+        figure.subplots(1, 2), ("loss", "accuracy"), ("nats", "share of images"), strict=True
+    ):
+        axes.plot(
+            numbers, [getattr(e, f"train_{what}") for e in epochs], "o-", color=_TRAIN, label="training"
+        )
+        axes.plot(numbers, [getattr(e, f"val_{what}") for e in epochs], "s--", color=_VAL, label="validation")
+        axes.axvline(best_epoch, color="0.6", linewidth=1, linestyle=":", label=f"kept: epoch {best_epoch}")
+        axes.set(xlabel="epoch", ylabel=f"{what} ({unit})")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    return figure
+
+
+def confusion(scores: Scores, title: str) -> Figure:
+    """Counts of true against predicted class, shaded by the share of the true class."""
+    names = [c.name for c in scores.classes]
+    counts = scores.confusion
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    side = min(max(4.5, 0.55 * len(names) + 2), 20)
+    figure = Figure(figsize=(side, side * 0.9), layout="constrained")
+    axes = figure.subplots()
+    shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set(xlabel="predicted class", ylabel="true class", title=title)
+    axes.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 3 else 0)
+    axes.set_yticks(range(len(names)), names)
+    if len(names) <= 25:
+        for row, column in np.ndindex(counts.shape):
+            if counts[row, column]:
+                colour = "white" if shares[row, column] > 0.5 else "black"
+                axes.text(
+                    column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=9
+                )
+    figure.colorbar(shown, label="share of the true class", shrink=0.8)
+    return figure

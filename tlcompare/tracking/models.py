@@ -1,0 +1,111 @@
+"""Models and data sets in MLflow."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.data.dataset_source_registry import resolve_dataset_source
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import Map
+from PIL import Image
+
+import tlcompare
+from tlcompare import serving
+from tlcompare.backbones.registry import Backbone
+from tlcompare.data.pixels import PixelStore
+from tlcompare.data.sources import Source
+from tlcompare.errors import TrackingError
+from tlcompare.files import first_line
+from tlcompare.freezing.graph import Classifier
+
+_REQUIRED = ("mlflow", "torch", "torchvision", "timm", "safetensors", "numpy", "pandas", "pillow", "pyyaml")
+
+
+def log_model(
+    model: Classifier, backbone: Backbone, classes: Sequence[str], params: dict[str, Any]
+) -> tuple[str, int]:
+    """Log a trained model to the active run as a pyfunc from code.
+
+    Returns:
+        The model's id in MLflow, and its size in bytes.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "classifier"
+        folder.mkdir()
+        serving.save(folder, model, backbone, classes)
+        size = (folder / serving.WEIGHTS_FILE).stat().st_size
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(Path(serving.__file__)),
+            artifacts={"model": str(folder)},
+            code_paths=[str(Path(tlcompare.__file__).parent)],
+            signature=_signature(),
+            input_example=_example(),
+            pip_requirements=[f"{name}=={version(name)}" for name in _REQUIRED],
+            params=params,
+        )
+    return str(info.model_id), size
+
+
+def load_model(uri: str) -> serving.Predictor:
+    """The model at an MLflow URI: `runs:/ID/model`, `models:/NAME@ALIAS`, `models:/ID`, or a folder.
+
+    Raises:
+        TrackingError: nothing there, or not a model of this tool.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            found = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
+            description = next(iter(sorted(found.rglob(serving.DESCRIPTION_FILE))), None)
+            if description is None:
+                raise TrackingError(f"{uri} is not a model of this tool")
+            return serving.load(description.parent)
+    except (MlflowException, OSError) as e:
+        raise TrackingError(f'no model "{uri}": {first_line(e)}', "Take the URI from the run's page.") from e
+
+
+def log_dataset(source: Source, store: PixelStore, counts: dict[str, int]) -> MetaDataset:
+    """Log the data set of the active run: name, origin, digest and images per class."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a folder matches two kinds of source, which are the same one
+        origin = resolve_dataset_source(str(source.root))
+    dataset = MetaDataset(origin, name=store.name, digest=store.digest)
+    mlflow.log_input(
+        dataset, context="training", tags={"classes": json.dumps(counts)[:5000], "origin": source.origin}
+    )
+    return dataset
+
+
+def _signature() -> ModelSignature:
+    return ModelSignature(
+        inputs=Schema([ColSpec(DataType.binary, "image")]),
+        outputs=Schema(
+            [
+                ColSpec(DataType.string, "class"),
+                ColSpec(DataType.double, "probability"),
+                ColSpec(Map(DataType.double), "probabilities"),
+            ]
+        ),
+    )
+
+
+def _example() -> pd.DataFrame:
+    """A PNG of a colour gradient."""
+    ramp = np.linspace(0, 255, 32, dtype=np.uint8)
+    red, green = np.meshgrid(ramp, ramp)
+    packed = io.BytesIO()
+    Image.fromarray(np.stack([red, green, red[::-1]], axis=2)).save(packed, "PNG")
+    return pd.DataFrame({"image": [packed.getvalue()]})

@@ -1,0 +1,160 @@
+"""MLflow runs: opened and closed truthfully, and filled."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from urllib.parse import urlsplit
+
+import mlflow
+from matplotlib.figure import Figure
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunStatus, RunTag
+
+from tlcompare.config import RunConfig
+from tlcompare.errors import TrackingError, UserError
+from tlcompare.files import first_line
+
+DEFAULT_EXPERIMENT = "tlcompare"
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """An open run."""
+
+    run_id: str
+    experiment_id: str
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Log parameters, leaving alone those that `mlflow run` has logged itself."""
+        client = MlflowClient()
+        there = client.get_run(self.run_id).data.params
+        new = [Param(k, str(v)) for k, v in values.items() if k not in there]
+        for start in range(0, len(new), 100):
+            client.log_batch(self.run_id, params=new[start : start + 100])
+
+    def tags(self, values: Mapping[str, Any]) -> None:
+        tags = [RunTag(k, str(v)) for k, v in values.items()]
+        for start in range(0, len(tags), 100):
+            MlflowClient().log_batch(self.run_id, tags=tags[start : start + 100])
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Log metrics in one request; values that are not finite, which break charts, are left out."""
+        now = int(time.time() * 1000)
+        finite = [Metric(k, v, now, step) for k, v in values.items() if v == v and abs(v) != float("inf")]
+        MlflowClient().log_batch(self.run_id, metrics=finite)
+
+    def text(self, path: str, text: str) -> None:
+        MlflowClient().log_text(self.run_id, text, path)
+
+    def json(self, path: str, value: Any) -> None:
+        self.text(path, json.dumps(value, indent=1))
+
+    def table(self, path: str, rows: Any) -> None:
+        """Log a pandas table as CSV, which the UI shows as a table."""
+        self.text(path, rows.to_csv(index=False, float_format="%.6g"))
+
+    def figure(self, path: str, figure: Figure) -> None:
+        MlflowClient().log_figure(self.run_id, figure, path)
+
+
+@contextmanager
+def open_run(config: RunConfig, name: str) -> Iterator[RunLog]:
+    """A run that ends as what happened: finished, failed with its reason, or killed.
+
+    The run that `mlflow run` opened is taken if there is one; otherwise one is made in the experiment.
+
+    Raises:
+        TrackingError: the tracking store does not answer.
+    """
+    try:
+        if "MLFLOW_RUN_ID" not in os.environ:
+            mlflow.set_experiment(experiment_name(config))
+        active = mlflow.start_run(run_name=None if "MLFLOW_RUN_ID" in os.environ else name)
+    except (mlflow.MlflowException, OSError) as e:
+        raise TrackingError(
+            f"the tracking store {shown_uri()} cannot be used: {first_line(e)}", "Check MLFLOW_TRACKING_URI."
+        ) from e
+    log = RunLog(active.info.run_id, active.info.experiment_id)
+    status, reason = RunStatus.FINISHED, ""
+    try:
+        with _terminable():
+            yield log
+    except (KeyboardInterrupt, SystemExit):
+        status, reason = RunStatus.KILLED, "interrupted"
+        raise
+    except BaseException as e:
+        status = RunStatus.FAILED
+        reason = str(e) if isinstance(e, UserError) else f"{type(e).__name__}: {first_line(e)}"
+        raise
+    finally:
+        if reason:
+            log.tags({"tlcompare.reason": reason[:4000]})
+        mlflow.end_run(RunStatus.to_string(status))
+
+
+def experiment_name(config: RunConfig) -> str:
+    return config.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
+
+
+def logged_config(uri: str) -> dict[str, Any]:
+    """The options of an earlier run, from `runs:/ID`.
+
+    Raises:
+        TrackingError: no such run, or not one of this tool's.
+    """
+    import yaml
+
+    run_id = uri.removeprefix("runs:/").strip("/").partition("/")[0]
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = mlflow.artifacts.download_artifacts(
+                run_id=run_id, artifact_path="config.yaml", dst_path=folder
+            )
+            loaded: dict[str, Any] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+            return loaded
+    except (mlflow.MlflowException, OSError) as e:
+        raise TrackingError(f"run {run_id} in {shown_uri()} holds no config.yaml: {first_line(e)}") from e
+
+
+def store_problem() -> str:
+    """Why the tracking store cannot be used; empty if it can."""
+    try:
+        MlflowClient().search_experiments(max_results=1)
+    except (mlflow.MlflowException, OSError) as e:
+        return first_line(e)
+    return ""
+
+
+def shown_uri() -> str:
+    """The tracking URI without a password in it."""
+    uri = mlflow.get_tracking_uri()
+    parts = urlsplit(uri)
+    return uri.replace(f"{parts.username}:{parts.password}@", "***@") if parts.password else uri
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends the run as Ctrl-C does."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread, where signals do not arrive
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
