@@ -1,3 +1,3 @@
 from tlcompare.cli import main
 
-main()
+main(prog_name="tlcompare")

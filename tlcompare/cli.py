@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -16,37 +15,45 @@ from tlcompare.config import RunConfig, describe, flag, read_yaml, resolve
 from tlcompare.errors import UserError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _ShownError(click.ClickException):
+    """A user's mistake: one line, exit code 2."""
+
+    exit_code = 2
+
+
+class _Group(click.Group):
+    """Turns a user's mistake into one line; `--debug`, anywhere on the line, shows the traceback."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--debug" in args:
+            args = ["--debug", *(a for a in args if a != "--debug")]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as e:
+            if ctx.params.get("debug"):
+                raise
+            raise _ShownError(" ".join(str(e).split())) from e
+        except KeyboardInterrupt:
+            click.echo("Interrupted. The run is marked as killed; the same command starts it anew.", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.pass_context
-def cli(context: click.Context, debug: bool) -> None:
+def main(debug: bool) -> None:
     """Which layers of a pretrained network should be unfrozen, and is it worth it?
 
     \b
-    tlcompare layers mobilenet                      what there is to unfreeze
-    tlcompare plan --model mobilenet --unfreeze 50  what would train
-    tlcompare train --model mobilenet --unfreeze 50 --data photos/
-    mlflow ui                                       what came of it
+    tlcompare layers mobilenet                                     what there is to unfreeze
+    tlcompare plan --model mobilenet --unfreeze 50 --classes 5     what would train
+    tlcompare train --model mobilenet --unfreeze 50 --data photos/ train it
+    tlcompare compare                                              the runs side by side
+    mlflow ui                                                      everything about them
     """
-    context.obj = debug
-
-
-def main() -> None:
-    """Run the command line; a user's mistake is one line and exit code 2."""
-    try:
-        cli.main(standalone_mode=False)
-    except UserError as e:
-        if "--debug" in sys.argv:
-            raise
-        click.echo(f"Error: {e}", err=True)
-        sys.exit(2)
-    except click.ClickException as e:
-        e.show()
-        sys.exit(e.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. The run is marked as killed; the same command starts it anew.", err=True)
-        sys.exit(130)
 
 
 def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -61,7 +68,7 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@cli.command()
+@main.command()
 @click.option("--config", "config_file", help="Options from a YAML file, or from an earlier run: runs:/ID.")
 @_run_options
 def train(config_file: str | None, **options: str | None) -> None:
@@ -99,11 +106,9 @@ def _from_config(config_file: str | None) -> dict[str, Any]:
     return read_yaml(Path(config_file).expanduser())
 
 
-@cli.command()
+@main.command()
 @click.argument("model")
-@click.option(
-    "--image-size", "--image_size", type=click.IntRange(16, 2048), help="Side of the input in pixels."
-)
+@click.option("--image-size", "--image_size", type=click.IntRange(16, 2048), help="Side of the input in pixels.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def layers(model: str, image_size: int | None, as_json: bool) -> None:
     """List the layers of a backbone, as `--unfreeze` counts and names them.
@@ -134,13 +139,11 @@ def layers(model: str, image_size: int | None, as_json: bool) -> None:
     click.echo(f"{len(rows)} layers, {listed.weights:,} weights. Blocks: {', '.join(listed.blocks)}")
 
 
-@cli.command()
+@main.command()
 @click.option("--model", required=True, help="Backbone, as for train.")
 @click.option("--unfreeze", required=True, help="Strategy, as for train.")
 @click.option("--classes", type=click.IntRange(2), required=True, help="Number of classes of the head.")
-@click.option(
-    "--image-size", "--image_size", type=click.IntRange(16, 2048), help="Side of the input in pixels."
-)
+@click.option("--image-size", "--image_size", type=click.IntRange(16, 2048), help="Side of the input in pixels.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(model: str, unfreeze: str, classes: int, image_size: int | None, as_json: bool) -> None:
     """Show what a strategy would train, without training.
@@ -196,7 +199,24 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         click.echo("  ".join(line).rstrip())
 
 
-@cli.command()
+@main.command()
+@click.argument("run_ids", nargs=-1)
+@click.option("--experiment", help="Compare the runs of this experiment. [default: tlcompare]")
+@click.option("--format", "form", type=click.Choice(["table", "md", "csv", "json"]), default="table", show_default=True)
+def compare(run_ids: tuple[str, ...], experiment: str | None, form: str) -> None:
+    """Print runs side by side: accuracy, inference time, trainable weights.
+
+    \b
+    tlcompare compare
+    tlcompare compare --experiment demo --format md
+    tlcompare compare RUN_ID RUN_ID
+    """
+    from tlcompare.comparison.table import compare_runs, render
+
+    click.echo(render(compare_runs(run_ids, experiment), form))
+
+
+@main.command()
 @click.argument("model_uri")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with the probability of every class.")
@@ -233,7 +253,7 @@ def predict(model_uri: str, files: tuple[str, ...], as_json: bool) -> None:
         click.echo(f"{line['file']}  {line['class']}  {line['probability']:.4f}")
 
 
-@cli.command()
+@main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
     """Check this machine: versions, device, caches, weights at hand, tracking store."""

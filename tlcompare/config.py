@@ -44,12 +44,8 @@ class RunConfig:
         "Layers to train: frozen, N (last N), P%, all, block names and ranges (conv4+conv5, block10-block13), "
         "first:N, bn, bias, re:PATTERN; terms combine with +.",
     )
-    data: str = option(
-        "digits", "Images: a folder of class folders, digits (embedded), flowers, or torchvision:NAME."
-    )
-    weights: str = option(
-        "default", "Pretrained weights: default, none (random), or a .safetensors or .pth file."
-    )
+    data: str = option("digits", "Images: a folder of class folders, digits (embedded), flowers, or torchvision:NAME.")
+    weights: str = option("default", "Pretrained weights: default, none (random), or a .safetensors or .pth file.")
     image_size: int | None = option(
         None, "Side of the square input in pixels; auto is the backbone's own.", at_least=16, at_most=2048
     )
@@ -71,22 +67,14 @@ class RunConfig:
     optimizer: str = option("adamw", "Optimizer.", choices=("adamw", "sgd"))
     lr: float = option(3e-4, "Peak learning rate of the unfrozen layers.", above=0)
     head_lr: float = option(3e-3, "Peak learning rate of the head.", above=0)
-    layer_decay: float = option(
-        1.0, "Factor on the learning rate per block away from the head.", above=0, at_most=1
-    )
+    layer_decay: float = option(1.0, "Factor on the learning rate per block away from the head.", above=0, at_most=1)
     weight_decay: float = option(0.01, "Weight decay; norms and biases have none.", at_least=0)
-    warmup_epochs: float = option(
-        0.5, "Epochs of linear warm-up before the cosine; may be a fraction.", at_least=0
-    )
+    warmup_epochs: float = option(0.5, "Epochs of linear warm-up before the cosine; may be a fraction.", at_least=0)
     label_smoothing: float = option(0.1, "Label smoothing.", at_least=0, at_most=0.9)
     dropout: float = option(0.2, "Dropout before the last linear layer.", at_least=0, at_most=0.95)
-    class_balance: str = option(
-        "none", "Weigh the loss by inverse class frequency.", choices=("none", "weighted")
-    )
+    class_balance: str = option("none", "Weigh the loss by inverse class frequency.", choices=("none", "weighted"))
     clip_norm: float = option(1.0, "Gradient norm to clip to; 0 is off.", at_least=0)
-    patience: int = option(
-        0, "Stop after this many epochs without a better validation accuracy; 0 is off.", at_least=0
-    )
+    patience: int = option(0, "Stop after this many epochs without a better validation accuracy; 0 is off.", at_least=0)
     augment: str | None = option(
         None,
         "Views of a training image; auto is flip, or none where mirroring changes the class.",
@@ -107,17 +95,14 @@ class RunConfig:
     )
     threads: int | None = option(None, "CPU threads; auto is torch's choice.", at_least=1, at_most=1024)
     score_test: bool = option(False, "Score the test set too and mark the run as having opened it.")
-    experiment: str | None = option(
-        None, "MLflow experiment; auto is MLFLOW_EXPERIMENT_NAME, else tlcompare."
-    )
+    experiment: str | None = option(None, "MLflow experiment; auto is MLFLOW_EXPERIMENT_NAME, else tlcompare.")
     run_name: str | None = option(None, "Name of the MLflow run; auto is model and strategy.")
 
     def __post_init__(self) -> None:
         problems = [p for f in fields(self) if (p := _limit_problem(f.name, getattr(self, f.name)))]
         if self.val_fraction + self.test_fraction >= 1:
             problems.append(
-                f"--val-fraction {self.val_fraction} and --test-fraction {self.test_fraction} "
-                "leave nothing to train on"
+                f"--val-fraction {self.val_fraction} and --test-fraction {self.test_fraction} leave nothing to train on"
             )
         if self.head_first >= self.epochs > 0 and self.head_first > 0:
             problems.append(f"--head-first {self.head_first} must be less than --epochs {self.epochs}")
@@ -204,9 +189,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         seen: set[str] = set()
         for key, _ in node.value:
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f'"{key.value}" is written twice', key.start_mark
-                )
+                raise yaml.constructor.ConstructorError(None, None, f'"{key.value}" is written twice', key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 

@@ -39,7 +39,7 @@ from tlcompare.tracking.runs import RunLog, open_run
 from tlcompare.training.batches import Images
 from tlcompare.training.device import Compute, choose_compute
 from tlcompare.training.evaluate import Scores, predict, score
-from tlcompare.training.fit import Fitted, fit
+from tlcompare.training.fit import Epoch, Fitted, fit
 from tlcompare.training.latency import Latency, measure
 
 
@@ -126,6 +126,22 @@ def _train(
         config.seed,
         compute.device,
     )
+
+    def on_epoch(epoch: Epoch) -> None:
+        reporter.epoch(epoch)
+        log.metrics(
+            {
+                "train/epoch_loss": epoch.train_loss,
+                "train/epoch_accuracy": epoch.train_accuracy,
+                "train/lr": epoch.lr,
+                "train/head_lr": epoch.head_lr,
+                "val/epoch_loss": epoch.val_loss,
+                "val/epoch_accuracy": epoch.val_accuracy,
+                "cost/epoch_seconds": epoch.seconds,
+            },
+            step=epoch.number,
+        )
+
     fitted = fit(
         model,
         layers,
@@ -135,21 +151,7 @@ def _train(
         config,
         compute,
         on_step=reporter.step,
-        on_epoch=lambda e: (
-            reporter.epoch(e),
-            log.metrics(
-                {
-                    "train/epoch_loss": e.train_loss,
-                    "train/epoch_accuracy": e.train_accuracy,
-                    "train/lr": e.lr,
-                    "train/head_lr": e.head_lr,
-                    "val/epoch_loss": e.val_loss,
-                    "val/epoch_accuracy": e.val_accuracy,
-                    "cost/epoch_seconds": e.seconds,
-                },
-                step=e.number,
-            ),
-        )[-1],
+        on_epoch=on_epoch,
     )
     parts = {"val": split.val} | ({"test": split.test} if config.score_test else {})
     scores: dict[str, Scores] = {}
@@ -278,9 +280,7 @@ def _log_start(
         log.json("left_out.json", [asdict(b) for b in store.bad])
 
 
-def _predictions(
-    store: PixelStore, rows: NDArray[np.int64], probabilities: NDArray[np.float32]
-) -> pd.DataFrame:
+def _predictions(store: PixelStore, rows: NDArray[np.int64], probabilities: NDArray[np.float32]) -> pd.DataFrame:
     """One row per image: file, content hash, true and predicted class, and the probability of every class."""
     predicted = probabilities.argmax(1)
     table = {
@@ -306,8 +306,7 @@ def _final_metrics(
     for part, s in scores.items():
         for c in s.classes:
             metrics |= {
-                f"{part}_class/{_metric_name(c.name)}/{n}": getattr(c, n)
-                for n in ("precision", "recall", "f1")
+                f"{part}_class/{_metric_name(c.name)}/{n}": getattr(c, n) for n in ("precision", "recall", "f1")
             }
     return metrics | {
         "train/loss": kept.train_loss,
@@ -358,7 +357,7 @@ def _environment(compute: Compute) -> dict[str, Any]:
 
 def _git_commit() -> str:
     try:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             ["git", "rev-parse", "HEAD"],  # noqa: S607
             cwd=Path(__file__).parent,
             capture_output=True,

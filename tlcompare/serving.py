@@ -55,16 +55,14 @@ class Predictor:
         pixels = []
         for number, image in enumerate(images, start=1):
             try:
-                pixels.append(
-                    torch.from_numpy(square(_to_image(image), self.preprocessing).copy()).permute(2, 0, 1)
-                )
+                pixels.append(torch.from_numpy(square(_to_image(image), self.preprocessing).copy()).permute(2, 0, 1))
             except DataError as e:
                 raise DataError(f"image {number}: {e.what}", e.hint) from e
         if not pixels:
             return np.empty((0, len(self.classes)), np.float32)
         parts = []
         with torch.inference_mode():
-            for chunk in torch.stack(pixels).split(_BATCH):
+            for chunk in torch.split(torch.stack(pixels), _BATCH):
                 x = normalise(chunk, self.preprocessing.mean, self.preprocessing.std)
                 parts.append(self.model(x).softmax(1).numpy())
         return np.concatenate(parts)
@@ -77,9 +75,7 @@ class Predictor:
             {
                 "class": [self.classes[i] for i in best],
                 "probability": [float(row[i]) for row, i in zip(probabilities, best, strict=True)],
-                "probabilities": [
-                    dict(zip(self.classes, map(float, row), strict=True)) for row in probabilities
-                ],
+                "probabilities": [dict(zip(self.classes, map(float, row), strict=True)) for row in probabilities],
             }
         )
 
@@ -106,11 +102,11 @@ def load(folder: Path) -> Predictor:
     try:
         description = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
         if description["format"] != _FORMAT:
-            raise TrackingError(
-                f"{folder} is of format {description['format']}, this version reads {_FORMAT}"
-            )
+            raise TrackingError(f"{folder} is of format {description['format']}, this version reads {_FORMAT}")
         backbone = get_backbone(description["backbone"])
-        shown = {k: tuple(v) if isinstance(v, list) else v for k, v in description["preprocessing"].items()}
+        shown: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in description["preprocessing"].items()
+        }
         preprocessing = Preprocessing(**shown)
         weights = load_file(folder / WEIGHTS_FILE)
     except (OSError, ValueError, KeyError, TypeError) as e:

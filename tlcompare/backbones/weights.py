@@ -126,9 +126,7 @@ class HubWeights:
         if not _is_hub_content(path):
             path.resolve().unlink(missing_ok=True)
             path.unlink(missing_ok=True)
-            raise WeightsError(
-                f"{self}: the file's SHA-256 is not the published one", "It was removed; try again."
-            )
+            raise WeightsError(f"{self}: the file's SHA-256 is not the published one", "It was removed; try again.")
         return path
 
     def __str__(self) -> str:
@@ -162,9 +160,7 @@ def load_weights(
         return "none: RANDOM WEIGHTS, nothing pretrained"
     if choice == "default":
         if source is None:
-            raise WeightsError(
-                "nobody publishes weights for this backbone", "Give --weights FILE or --weights none"
-            )
+            raise WeightsError("nobody publishes weights for this backbone", "Give --weights FILE or --weights none")
         path, shown = source.fetch(), str(source)
     else:
         path = Path(choice).expanduser()
@@ -188,9 +184,7 @@ def read_state(path: Path) -> StateDict:
         WeightsError: no such file, another kind of file, or a damaged one.
     """
     if not path.is_file():
-        raise WeightsError(
-            f'no weights file "{path}"', "--weights is default, none, or a .safetensors or .pth file"
-        )
+        raise WeightsError(f'no weights file "{path}"', "--weights is default, none, or a .safetensors or .pth file")
     if path.suffix not in (".safetensors", ".pth", ".pt"):
         raise WeightsError(f'"{path}" is not a .safetensors or .pth file')
     try:

@@ -117,9 +117,7 @@ def open_store(
         _build(folder, source.root, classes, files, preprocessing, progress)
         index, decoded = _read_index(folder), len(files)
         if index is None:
-            raise DataError(
-                f"the pixel store {folder} was damaged while it was written", "Check the disk, try again."
-            )
+            raise DataError(f"the pixel store {folder} was damaged while it was written", "Check the disk, try again.")
     store = _open(source.name, folder, index, preprocessing.size, decoded)
     if store.bad and on_bad_image == "error":
         listed = "; ".join(f"{b.path}: {b.reason}" for b in store.bad)
@@ -251,12 +249,8 @@ def _read_index(folder: Path) -> dict[str, Any] | None:
 def _open(name: str, folder: Path, index: dict[str, Any], size: int, decoded: int) -> PixelStore:
     files = tuple(ImageFile(*entry) for entry in index["files"])
     shape = (len(files), size, size, 3)
-    pixels = (
-        np.memmap(folder / "pixels.bin", np.uint8, "r", shape=shape) if files else np.empty(shape, np.uint8)
-    )
-    facts = sorted(
-        [h, index["classes"][f.label], f.part] for h, f in zip(index["hashes"], files, strict=True)
-    )
+    pixels = np.memmap(folder / "pixels.bin", np.uint8, "r", shape=shape) if files else np.empty(shape, np.uint8)
+    facts = sorted([h, index["classes"][f.label], f.part] for h, f in zip(index["hashes"], files, strict=True))
     return PixelStore(
         name=name,
         classes=tuple(index["classes"]),
@@ -273,6 +267,4 @@ def _require_classes(store: PixelStore, root: Path) -> None:
     filled = set(store.labels)
     empty = [name for label, name in enumerate(store.classes) if label not in filled]
     if empty:
-        raise DataError(
-            f"no usable image in {root} of class {', '.join(empty)}", "Add images or remove the folder."
-        )
+        raise DataError(f"no usable image in {root} of class {', '.join(empty)}", "Add images or remove the folder.")

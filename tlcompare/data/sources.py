@@ -67,18 +67,14 @@ def find_source(data: str, flowers: Archive = FLOWERS) -> Source:
         DataError: no such folder or data set, or it cannot be downloaded.
     """
     if data == "digits":
-        return Source(
-            "digits", _made("digits", _write_digits), mirrors=False, origin="scikit-learn load_digits"
-        )
+        return Source("digits", _made("digits", _write_digits), mirrors=False, origin="scikit-learn load_digits")
     if data == "flowers":
         root = _made(f"flowers-{flowers.sha256[:12]}", lambda to: _unpack(flowers, to))
         return Source("flowers", root / flowers.folder, mirrors=True, origin=flowers.url)
     if data.startswith("torchvision:"):
         name = data.partition(":")[2]
         root = _made(f"torchvision-{name}", lambda to: _write_torchvision(name, to))
-        return Source(
-            name, root, mirrors=name not in _MIRRORING_CHANGES, origin=f"torchvision.datasets.{name}"
-        )
+        return Source(name, root, mirrors=name not in _MIRRORING_CHANGES, origin=f"torchvision.datasets.{name}")
     root = Path(data).expanduser()
     if not root.is_dir():
         near = did_you_mean(data, ("digits", "flowers"))
@@ -123,9 +119,7 @@ def _write_digits(folder: Path) -> None:
 
 def _unpack(archive: Archive, folder: Path) -> None:
     packed = folder / "archive.tgz"
-    download(
-        archive.url, packed, archive.sha256, DataError, "Check the network, or give a folder: --data DIR"
-    )
+    download(archive.url, packed, archive.sha256, DataError, "Check the network, or give a folder: --data DIR")
     try:
         with tarfile.open(packed) as tar:
             _check_size(tar, archive)
@@ -169,7 +163,7 @@ def _torchvision_splits(kind: Any, name: str) -> Iterator[tuple[str, Any]]:
     if "download" in parameters:
         shared["download"] = True
     if "train" in parameters:
-        choices = [("train", {"train": True}), ("test", {"train": False})]
+        choices: list[tuple[str, dict[str, Any]]] = [("train", {"train": True}), ("test", {"train": False})]
     elif "split" in parameters:
         first = parameters["split"].default
         named = [("train", "train"), ("val", "val"), ("test", "test")]

@@ -43,18 +43,12 @@ def make_view(pixels: Tensor, view: int, policy: str, seed: int, image_key: int)
     ratio = np.exp(random.uniform(*np.log(_CROP_RATIO)))
     height, width = (int(min(side, round(np.sqrt(area * r)))) for r in (1 / ratio, ratio))
     top, left = random.integers(side - height + 1), random.integers(side - width + 1)
-    cropped: Tensor = transform.resized_crop(
-        pixels, int(top), int(left), height, width, [side, side], antialias=True
-    )
+    cropped: Tensor = transform.resized_crop(pixels, int(top), int(left), height, width, [side, side], antialias=True)
     return cropped.flip(-1) if random.random() < 0.5 else cropped
 
 
 def normalise(pixels: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
     """uint8 (N, 3, S, S) to float32 in channels-last memory, normalised per channel."""
     scale = torch.tensor([1 / (255 * s) for s in std], device=pixels.device).view(1, -1, 1, 1)
-    offset = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=pixels.device).view(
-        1, -1, 1, 1
-    )
-    return torch.addcmul(offset, pixels.to(torch.float32), scale).contiguous(
-        memory_format=torch.channels_last
-    )
+    offset = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=pixels.device).view(1, -1, 1, 1)
+    return torch.addcmul(offset, pixels.to(torch.float32), scale).contiguous(memory_format=torch.channels_last)

@@ -176,7 +176,7 @@ def _set_output(traced: fx.GraphModule, value: fx.Node) -> None:
 def _drop_classifier(traced: fx.GraphModule, name: str) -> None:
     """End the graph before its last linear layer or, in fully convolutional classifiers, its last convolution."""
     for node in reversed(traced.graph.nodes):
-        if node.op == "call_module" and isinstance(traced.get_submodule(node.target), nn.Linear | nn.Conv2d):
+        if node.op == "call_module" and isinstance(traced.get_submodule(str(node.target)), nn.Linear | nn.Conv2d):
             _set_output(traced, node.args[0])
             return
     raise _untraceable(name, "it has no classifier to replace")
@@ -187,17 +187,16 @@ def _split_fused_norms(traced: fx.GraphModule) -> None:
     for node in list(traced.graph.nodes):
         if node.op != "call_module":
             continue
-        fused = traced.get_submodule(node.target)
+        fused = traced.get_submodule(str(node.target))
         if not (isinstance(fused, nn.BatchNorm2d) and hasattr(fused, "act") and hasattr(fused, "drop")):
             continue
-        norm = nn.BatchNorm2d(
-            fused.num_features, fused.eps, fused.momentum, fused.affine, fused.track_running_stats
-        )
+        norm = nn.BatchNorm2d(fused.num_features, fused.eps, fused.momentum, fused.affine, fused.track_running_stats)
         norm.load_state_dict(fused.state_dict())
         norm.weight, norm.bias = fused.weight, fused.bias
-        norm.add_module("act", fused.act)
+        activation_module = fused.get_submodule("act")
+        norm.add_module("act", activation_module)
         traced.set_submodule(node.target, norm.eval())
-        if isinstance(fused.act, nn.Identity):
+        if isinstance(activation_module, nn.Identity):
             continue
         with traced.graph.inserting_after(node):
             activation = traced.graph.call_module(f"{node.target}.act")
@@ -211,7 +210,7 @@ def _make_pure(traced: fx.GraphModule) -> None:
     """No operation changes its input in place, and operations that do nothing go."""
     for module in traced.modules():
         if hasattr(module, "inplace"):
-            module.inplace = False
+            setattr(module, "inplace", False)  # noqa: B010 (only some modules have it)
     for node in list(traced.graph.nodes):
         if node.op == "call_function" and node.target in _OUT_OF_PLACE:
             node.target = _OUT_OF_PLACE[node.target]
@@ -232,7 +231,7 @@ _OUT_OF_PLACE = {operator.iadd: operator.add, operator.imul: operator.mul, opera
 def _does_nothing(traced: fx.GraphModule, node: fx.Node) -> bool:
     if node.op != "call_module":
         return False
-    module = traced.get_submodule(node.target)
+    module = traced.get_submodule(str(node.target))
     if isinstance(module, nn.Identity):
         return True
     chance = getattr(module, "p", getattr(module, "drop_prob", None))
@@ -249,9 +248,7 @@ def _end_in_vector(traced: fx.GraphModule, backbone: Backbone) -> None:
     if len(shape) == 1:
         return
     if len(shape) != 3:
-        raise _untraceable(
-            backbone.name, f"it ends in a tensor of shape {shape}, not in feature maps or a vector"
-        )
+        raise _untraceable(backbone.name, f"it ends in a tensor of shape {shape}, not in feature maps or a vector")
     traced.add_submodule("global_pool", nn.AdaptiveAvgPool2d(1))
     with traced.graph.inserting_after(output):
         pooled = traced.graph.call_module("global_pool", (output,))
@@ -330,9 +327,7 @@ def _path(node: fx.Node) -> str:
         return "input"
     if node.op == "call_module":
         return str(node.target)
-    target = (
-        node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
-    )
+    target = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
     stack = node.meta.get("nn_module_stack") or {}
     inside = next((str(path) for path, *_ in reversed(list(stack.values()))), "")
     return f"{inside}.{target}".lstrip(".")
@@ -341,7 +336,7 @@ def _path(node: fx.Node) -> str:
 def _owned_parameters(traced: fx.GraphModule, node: fx.Node) -> Iterable[str]:
     """Weights of the node's module, and weights it is the first to take by name."""
     if node.op == "call_module":
-        module = traced.get_submodule(node.target)
+        module = traced.get_submodule(str(node.target))
         own = [n for n, _ in module.named_parameters() if not n.startswith("act.")]
         yield from (f"{node.target}.{n}" for n in own)
     parameters = dict(traced.named_parameters(remove_duplicate=False))
@@ -382,11 +377,9 @@ def _operation(traced: fx.GraphModule, node: fx.Node) -> str:
     if node.op == "placeholder":
         return "input"
     if node.op == "call_module":
-        name = type(traced.get_submodule(node.target)).__name__.lower()
+        name = type(traced.get_submodule(str(node.target))).__name__.lower()
     else:
-        name = str(
-            node.target if isinstance(node.target, str) else getattr(node.target, "__name__", node.target)
-        )
+        name = str(node.target if isinstance(node.target, str) else getattr(node.target, "__name__", node.target))
         name = name.lower().strip("_")
     return next((operation for pattern, operation in _OPERATIONS if re.search(pattern, name)), name)
 

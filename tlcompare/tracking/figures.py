@@ -18,12 +18,8 @@ def learning_curves(epochs: Sequence[Epoch], best_epoch: int, title: str) -> Fig
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     figure.suptitle(title)
     numbers = [e.number for e in epochs]
-    for axes, what, unit in zip(
-        figure.subplots(1, 2), ("loss", "accuracy"), ("nats", "share of images"), strict=True
-    ):
-        axes.plot(
-            numbers, [getattr(e, f"train_{what}") for e in epochs], "o-", color=_TRAIN, label="training"
-        )
+    for axes, what, unit in zip(figure.subplots(1, 2), ("loss", "accuracy"), ("nats", "share of images"), strict=True):
+        axes.plot(numbers, [getattr(e, f"train_{what}") for e in epochs], "o-", color=_TRAIN, label="training")
         axes.plot(numbers, [getattr(e, f"val_{what}") for e in epochs], "s--", color=_VAL, label="validation")
         axes.axvline(best_epoch, color="0.6", linewidth=1, linestyle=":", label=f"kept: epoch {best_epoch}")
         axes.set(xlabel="epoch", ylabel=f"{what} ({unit})")
@@ -49,8 +45,6 @@ def confusion(scores: Scores, title: str) -> Figure:
         for row, column in np.ndindex(counts.shape):
             if counts[row, column]:
                 colour = "white" if shares[row, column] > 0.5 else "black"
-                axes.text(
-                    column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=9
-                )
+                axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=9)
     figure.colorbar(shown, label="share of the true class", shrink=0.8)
     return figure

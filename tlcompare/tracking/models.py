@@ -34,9 +34,7 @@ from tlcompare.freezing.graph import Classifier
 _REQUIRED = ("mlflow", "torch", "torchvision", "timm", "safetensors", "numpy", "pandas", "pillow", "pyyaml")
 
 
-def log_model(
-    model: Classifier, backbone: Backbone, classes: Sequence[str], params: dict[str, Any]
-) -> tuple[str, int]:
+def log_model(model: Classifier, backbone: Backbone, classes: Sequence[str], params: dict[str, Any]) -> tuple[str, int]:
     """Log a trained model to the active run as a pyfunc from code.
 
     Returns:
@@ -83,9 +81,7 @@ def log_dataset(source: Source, store: PixelStore, counts: dict[str, int]) -> Me
         warnings.simplefilter("ignore")  # a folder matches two kinds of source, which are the same one
         origin = resolve_dataset_source(str(source.root))
     dataset = MetaDataset(origin, name=store.name, digest=store.digest)
-    mlflow.log_input(
-        dataset, context="training", tags={"classes": json.dumps(counts)[:5000], "origin": source.origin}
-    )
+    mlflow.log_input(dataset, context="training", tags={"classes": json.dumps(counts)[:5000], "origin": source.origin})
     return dataset
 
 

@@ -117,9 +117,7 @@ def logged_config(uri: str) -> dict[str, Any]:
     run_id = uri.removeprefix("runs:/").strip("/").partition("/")[0]
     try:
         with tempfile.TemporaryDirectory() as folder:
-            path = mlflow.artifacts.download_artifacts(
-                run_id=run_id, artifact_path="config.yaml", dst_path=folder
-            )
+            path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path="config.yaml", dst_path=folder)
             loaded: dict[str, Any] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
             return loaded
     except (mlflow.MlflowException, OSError) as e:
@@ -137,7 +135,7 @@ def store_problem() -> str:
 
 def shown_uri() -> str:
     """The tracking URI without a password in it."""
-    uri = mlflow.get_tracking_uri()
+    uri: str = mlflow.get_tracking_uri()
     parts = urlsplit(uri)
     return uri.replace(f"{parts.username}:{parts.password}@", "***@") if parts.password else uri
 

@@ -46,9 +46,7 @@ class Images:
         views = view_of(epoch, rows, self.views)
         return self._normalised(
             [
-                make_view(
-                    self._pixels(row), int(view), self.policy, self.seed, int(self.store.hashes[row][:15], 16)
-                )
+                make_view(self._pixels(row), int(view), self.policy, self.seed, int(self.store.hashes[row][:15], 16))
                 for row, view in zip(rows, views, strict=True)
             ]
         )

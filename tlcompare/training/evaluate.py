@@ -71,9 +71,7 @@ def score(probabilities: NDArray[np.float32], labels: Sequence[int], classes: Se
     truth = np.asarray(labels)
     every = list(range(len(classes)))
     predicted = probabilities.argmax(1)
-    precision, recall, f1, count = precision_recall_fscore_support(
-        truth, predicted, labels=every, zero_division=0
-    )
+    precision, recall, f1, count = precision_recall_fscore_support(truth, predicted, labels=every, zero_division=0)
     there = count > 0
     return Scores(
         accuracy=float((predicted == truth).mean()),

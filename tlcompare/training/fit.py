@@ -170,9 +170,7 @@ def fit(
         tensor.detach().copy_(best[name])
     after = digest(frozen_state(layers, plan))
     if after != before:
-        raise TrainingError(
-            f"a frozen weight or statistic of {plan.backbone} changed while training: this is a bug"
-        )
+        raise TrainingError(f"a frozen weight or statistic of {plan.backbone} changed while training: this is a bug")
     model.eval()
     counts = trainer.counts
     return Fitted(
@@ -270,7 +268,7 @@ def _accumulate(trainer: _Trainer, batch: Indices, epoch: int) -> tuple[float, i
             )
             / total_weight
         )
-        loss.backward()
+        torch.autograd.backward(loss)
         loss_sum += loss.detach()
         correct += int((logits.argmax(1) == labels[part]).sum())
         trainer.counts.prefix += len(x)
@@ -279,9 +277,7 @@ def _accumulate(trainer: _Trainer, batch: Indices, epoch: int) -> tuple[float, i
     return float(loss_sum), correct
 
 
-def _make_optimizer(
-    model: Classifier, layers: LayerList, plan: FreezePlan, config: RunConfig
-) -> torch.optim.Optimizer:
+def _make_optimizer(model: Classifier, layers: LayerList, plan: FreezePlan, config: RunConfig) -> torch.optim.Optimizer:
     """Groups by learning rate and weight decay; the head's come first. `peak` is a group's peak learning rate."""
     groups: list[dict[str, Any]] = []
 
@@ -291,17 +287,13 @@ def _make_optimizer(
             (0.0, [p for p in parameters if p.ndim <= 1]),
         ):
             if chosen:
-                groups.append(
-                    {"params": chosen, "lr": peak, "peak": peak, "weight_decay": decay, "head": head}
-                )
+                groups.append({"params": chosen, "lr": peak, "peak": peak, "weight_decay": decay, "head": head})
 
     add(list(model.head.parameters()), config.head_lr, True)
     weights = dict(layers.network.named_parameters())
     seen: set[str] = set()
     for distance, block in enumerate(reversed(layers.blocks)):
-        names = [
-            p for x in layers.layers if x.block == block for p in x.parameters if p in plan.parameters - seen
-        ]
+        names = [p for x in layers.layers if x.block == block for p in x.parameters if p in plan.parameters - seen]
         seen.update(names)
         add([weights[n] for n in dict.fromkeys(names)], config.lr * config.layer_decay**distance, False)
     if config.optimizer == "sgd":
@@ -342,16 +334,10 @@ def _changing(model: Classifier, layers: LayerList, plan: FreezePlan) -> dict[st
 
 
 def _out_of_memory(e: RuntimeError) -> bool:
-    return (
-        isinstance(e, torch.OutOfMemoryError)
-        or "can't allocate memory" in str(e)
-        or "out of memory" in str(e)
-    )
+    return isinstance(e, torch.OutOfMemoryError) or "can't allocate memory" in str(e) or "out of memory" in str(e)
 
 
 def _likely_cause(epoch: int, step: int, config: RunConfig) -> str:
     if epoch == 0 and step == 0:
         return "it was so before any step, so look at the weights (--weights) and the precision (--precision fp32)"
-    return (
-        f"the learning rate is the usual cause; try --lr {config.lr / 10:g} --head-lr {config.head_lr / 10:g}"
-    )
+    return f"the learning rate is the usual cause; try --lr {config.lr / 10:g} --head-lr {config.head_lr / 10:g}"

@@ -56,9 +56,7 @@ def measure(model: Classifier, backbone: str, image_size: int, compute: Compute)
 
 def _measure(model: Classifier, image_size: int, device: str) -> Latency:
     model.eval()
-    one = torch.rand(1, 3, image_size, image_size, device=device).contiguous(
-        memory_format=torch.channels_last
-    )
+    one = torch.rand(1, 3, image_size, image_size, device=device).contiguous(memory_format=torch.channels_last)
     many = one.expand(_BATCH, -1, -1, -1).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         single = _times(model, one, device, _REPEATS)

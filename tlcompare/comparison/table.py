@@ -1,0 +1,111 @@
+"""Runs side by side, computed from what MLflow holds."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+
+from mlflow.entities import Run
+
+from tlcompare.errors import TrackingError
+from tlcompare.tracking.reading import runs_by_id, runs_of_experiment
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run.
+
+    Attributes:
+        val_accuracy, test_accuracy: in 0..1; test is None where it stayed sealed.
+        seconds_per_100: inference seconds for 100 images.
+        trainable_weights: of backbone and head.
+        train_seconds: training time.
+    """
+
+    backbone: str
+    strategy: str
+    val_accuracy: float | None
+    test_accuracy: float | None
+    seconds_per_100: float | None
+    trainable_weights: int
+    train_seconds: float | None
+    note: str
+    run_id: str
+
+
+_HEADINGS = {
+    "val_accuracy": "validation",
+    "test_accuracy": "test",
+    "seconds_per_100": "s / 100 images",
+    "trainable_weights": "trainable weights",
+    "train_seconds": "training s",
+    "run_id": "run",
+}
+
+
+def compare_runs(run_ids: Sequence[str], experiment: str | None) -> list[Row]:
+    """Rows for the runs named, else for every finished run of an experiment.
+
+    Raises:
+        TrackingError: no such run or experiment, or none that this tool logged.
+    """
+    runs = runs_by_id(run_ids) if run_ids else runs_of_experiment(experiment)
+    rows = [_row(run) for run in runs if "trainable_parameters" in run.data.params]
+    if not rows:
+        raise TrackingError("there is no finished run to compare", "Train some: tlcompare train --help")
+    return rows
+
+
+def render(rows: Sequence[Row], form: str) -> str:
+    """The rows as `table`, `md`, `csv` or `json` text."""
+    names = [f.name for f in fields(Row)]
+    if form == "json":
+        return json.dumps([asdict(r) for r in rows], indent=1)
+    if form == "csv":
+        out = io.StringIO()
+        writer = csv.DictWriter(out, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(r) for r in rows)
+        return out.getvalue().rstrip()
+    if not any(r.note for r in rows):
+        names.remove("note")
+    heading = [_HEADINGS.get(n, n) for n in names]
+    cells = [[_shown(n, getattr(r, n)) for n in names] for r in rows]
+    if form == "md":
+        return "\n".join(f"| {' | '.join(line)} |" for line in [heading, ["---"] * len(names), *cells])
+    widths = [max(len(line[i]) for line in [heading, *cells]) for i in range(len(names))]
+    return "\n".join(_aligned(line, widths, names) for line in [heading, *cells])
+
+
+def _aligned(line: Sequence[str], widths: Sequence[int], names: Sequence[str]) -> str:
+    text = ("backbone", "strategy", "note", "run_id")
+    padded = (c.ljust(w) if n in text else c.rjust(w) for c, w, n in zip(line, widths, names, strict=True))
+    return "  ".join(padded).rstrip()
+
+
+def _row(run: Run) -> Row:
+    params, metrics = run.data.params, run.data.metrics
+    return Row(
+        backbone=params["backbone"],
+        strategy=params["strategy"],
+        val_accuracy=metrics.get("val/accuracy"),
+        test_accuracy=metrics.get("test/accuracy"),
+        seconds_per_100=metrics.get("cost/seconds_per_100_images"),
+        trainable_weights=int(params["trainable_parameters"]),
+        train_seconds=metrics.get("cost/train_seconds"),
+        note="RANDOM WEIGHTS" if params.get("weights") == "none" else "",
+        run_id=run.info.run_id,
+    )
+
+
+def _shown(name: str, value: object) -> str:
+    if value is None:
+        return "-"
+    if name.endswith("accuracy"):
+        return f"{value:.2%}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
