@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import platform
 import resource
@@ -171,7 +170,7 @@ def _train(
         log.table(f"scores/{part}_classes.csv", pd.DataFrame([asdict(c) for c in scored.classes]))
     log.tags(
         {
-            "mlflow.note.content": _note(config, plan, store, split, scores, fitted, metrics),
+            "mlflow.note.content": _note(plan, config, store, split, scores, fitted, latency, log.run_id),
             "tlcompare.frozen_digest": fitted.frozen_digest,
             "tlcompare.test_opened": str(config.score_test).lower(),
         }
@@ -303,11 +302,6 @@ def _final_metrics(
 ) -> dict[str, float]:
     kept = fitted.epochs[fitted.best_epoch - 1]
     metrics = {f"{part}/{name}": value for part, s in scores.items() for name, value in s.metrics().items()}
-    for part, s in scores.items():
-        for c in s.classes:
-            metrics |= {
-                f"{part}_class/{_metric_name(c.name)}/{n}": getattr(c, n) for n in ("precision", "recall", "f1")
-            }
     return metrics | {
         "train/loss": kept.train_loss,
         "train/accuracy": kept.train_accuracy,
@@ -328,11 +322,6 @@ def _final_metrics(
         "cost/latency_p95_ms": latency.p95_ms,
         "cost/seconds_per_100_images": latency.seconds_per_100,
     }
-
-
-def _metric_name(text: str) -> str:
-    """MLflow takes letters, digits, and these signs in names of metrics."""
-    return "".join(c if c.isalnum() or c in "_-. " else "_" for c in text)
 
 
 def _peak_memory_mb(compute: Compute) -> float:
@@ -371,39 +360,36 @@ def _git_commit() -> str:
 
 
 def _note(
-    config: RunConfig,
     plan: FreezePlan,
+    config: RunConfig,
     store: PixelStore,
     split: Split,
     scores: dict[str, Scores],
     fitted: Fitted,
-    metrics: dict[str, float],
+    latency: Latency,
+    run_id: str,
 ) -> str:
     """The run in Markdown, for the run's page."""
-    warning = "> **RANDOM WEIGHTS.** Nothing here was pretrained.\n\n" if config.weights == "none" else ""
-    rows = [
-        f"| {part} | {len(split.val if part == 'val' else split.test)} | {s.accuracy:.2%} | {s.balanced_accuracy:.2%} "
-        f"| {s.macro_f1:.3f} | {s.log_loss:.3f} | {s.ece:.3f} |"
+    warning = "**RANDOM WEIGHTS: nothing here was pretrained.**\n\n" if config.weights == "none" else ""
+    names = {"val": "Validation", "test": "Test"}
+    sizes = {"val": len(split.val), "test": len(split.test)}
+    lines = [
+        f"**{names[part]} accuracy {s.accuracy:.2%}** on {sizes[part]} images; balanced {s.balanced_accuracy:.2%}, "
+        f"macro F1 {s.macro_f1:.3f}, log loss {s.log_loss:.3f}, calibration error {s.ece:.3f}."
         for part, s in scores.items()
     ]
-    sealed = "" if "test" in scores else "\nThe test set was not opened.\n"
-    blocks = ", ".join(plan.blocks) or "none: only the head trains"
-    options = json.dumps({"model": config.model, "unfreeze": config.unfreeze, "data": config.data})[1:-1]
-    return f"""{warning}# {plan.backbone}, unfreeze `{plan.unfreeze}`
+    if "test" not in scores:
+        lines[0] += " The test set was not opened."
+    share = plan.trainable_parameters / plan.total_parameters
+    return f"""{warning}{" ".join(lines)}
 
-| set | images | accuracy | balanced | macro F1 | log loss | ECE |
-|---|---|---|---|---|---|---|
-{chr(10).join(rows)}
-{sealed}
-**What trained:** {len(plan.layers)} of {plan.listed} layers, {plan.trainable_parameters:,} of \
-{plan.total_parameters:,} weights ({plan.trainable_parameters / plan.total_parameters:.1%}). Blocks: {blocks}. \
-Nothing up to `{plan.cut.after}` changed; the digest of all frozen weights and statistics is the same before and after.
-
-**Training:** {len(fitted.epochs)} epochs in {fitted.seconds:.1f} s, epoch {fitted.best_epoch} kept; \
-{len(split.train)} images of {store.name} ({len(store.classes)} classes), seed {config.seed}.
-
-**Inference** (of the backbone, the same for every strategy): {metrics["cost/latency_p50_ms"]:.1f} ms for one image \
-(95th percentile {metrics["cost/latency_p95_ms"]:.1f} ms), {metrics["cost/seconds_per_100_images"]:.2f} s for 100.
-
-{options} · the same run again: `tlcompare train --config runs:/RUN_ID`
+- **Trained:** {len(plan.layers)} of {plan.listed} layers, {plan.trainable_parameters:,} of \
+{plan.total_parameters:,} weights ({share:.1%}). Blocks: {", ".join(plan.blocks) or "none, the head alone"}.
+- **Frozen:** nothing up to `{plan.cut.after}` changed; the digest of every frozen weight and statistic is the same \
+before and after training.
+- **Training:** {len(fitted.epochs)} epochs in {fitted.seconds:.1f} s, epoch {fitted.best_epoch} kept; \
+{len(split.train)} images of {store.name} in {len(store.classes)} classes, seed {config.seed}.
+- **Inference**, the same for every strategy of this backbone: {latency.p50_ms:.1f} ms for one image (95th \
+percentile {latency.p95_ms:.1f} ms), {latency.seconds_per_100:.2f} s for 100.
+- **Again:** `tlcompare train --config runs:/{run_id}` · **classify:** `tlcompare predict runs:/{run_id}/model FILE`
 """

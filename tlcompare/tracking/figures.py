@@ -19,7 +19,8 @@ def learning_curves(epochs: Sequence[Epoch], best_epoch: int, title: str) -> Fig
     figure.suptitle(title)
     numbers = [e.number for e in epochs]
     for axes, what, unit in zip(figure.subplots(1, 2), ("loss", "accuracy"), ("nats", "share of images"), strict=True):
-        axes.plot(numbers, [getattr(e, f"train_{what}") for e in epochs], "o-", color=_TRAIN, label="training")
+        label = "training (augmented, smoothed labels)" if what == "loss" else "training (augmented)"
+        axes.plot(numbers, [getattr(e, f"train_{what}") for e in epochs], "o-", color=_TRAIN, label=label)
         axes.plot(numbers, [getattr(e, f"val_{what}") for e in epochs], "s--", color=_VAL, label="validation")
         axes.axvline(best_epoch, color="0.6", linewidth=1, linestyle=":", label=f"kept: epoch {best_epoch}")
         axes.set(xlabel="epoch", ylabel=f"{what} ({unit})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import tempfile
 import time
@@ -25,6 +26,8 @@ from tlcompare.errors import TrackingError, UserError
 from tlcompare.files import first_line
 
 DEFAULT_EXPERIMENT = "tlcompare"
+_RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")  # what MLflow calls a run that was given no name
+_KIND = "mlflow.experimentKind"  # lets the UI open with model training rather than with generative AI
 
 
 @dataclass(frozen=True)
@@ -77,9 +80,15 @@ def open_run(config: RunConfig, name: str) -> Iterator[RunLog]:
         TrackingError: the tracking store does not answer.
     """
     try:
-        if "MLFLOW_RUN_ID" not in os.environ:
+        client = MlflowClient()
+        opened = os.environ.get("MLFLOW_RUN_ID")
+        if opened is None:
             mlflow.set_experiment(experiment_name(config))
-        active = mlflow.start_run(run_name=None if "MLFLOW_RUN_ID" in os.environ else name)
+        elif not _RANDOM_NAME.fullmatch(client.get_run(opened).info.run_name):
+            name = ""
+        active = mlflow.start_run(run_name=name or None)
+        if _KIND not in client.get_experiment(active.info.experiment_id).tags:
+            client.set_experiment_tag(active.info.experiment_id, _KIND, "custom_model_development")
     except (mlflow.MlflowException, OSError) as e:
         raise TrackingError(
             f"the tracking store {shown_uri()} cannot be used: {first_line(e)}", "Check MLFLOW_TRACKING_URI."

@@ -33,7 +33,7 @@ class Epoch:
         number: from 1.
         train_loss, train_accuracy: means over the epoch's training views, while the weights moved.
         val_loss: mean negative log likelihood on validation, in nats; val_accuracy in 0..1.
-        lr, head_lr: learning rates at the epoch's last step.
+        lr, head_lr: learning rates at the epoch's last step; lr is 0 where only the head trains.
         seconds: training and validation.
     """
 
@@ -147,15 +147,15 @@ def fit(
         probabilities = predict(model, images, split.val)
         trainer.counts.prefix += len(split.val)
         trainer.counts.suffix += len(split.val)
-        rates = [group["lr"] for group in trainer.optimizer.param_groups]
+        groups = trainer.optimizer.param_groups
         result = Epoch(
             number=epoch + 1,
             train_loss=loss,
             train_accuracy=accuracy,
             val_loss=mean_log_loss(probabilities, truth),
             val_accuracy=float((probabilities.argmax(1) == truth).mean()),
-            lr=max(rates[1:], default=0.0),
-            head_lr=rates[0],
+            lr=max((g["lr"] for g in groups if not g["head"]), default=0.0),
+            head_lr=max(g["lr"] for g in groups if g["head"]),
             seconds=time.perf_counter() - start,
         )
         epochs.append(result)
