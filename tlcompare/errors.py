@@ -1,5 +1,6 @@
 """What a user can get wrong: one family of exceptions, each saying what, where and what to do."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -13,9 +14,14 @@ class UserError(Exception):
     """
 
     def __init__(self, what: str, hint: str = "") -> None:
-        self.what = what.rstrip(".")
+        self.what = without_credentials(what).rstrip(".")
         self.hint = hint
         super().__init__(f"{self.what}. {hint}".strip())
+
+
+def without_credentials(text: str) -> str:
+    """The text with user names and passwords taken out of its URLs."""
+    return re.sub(r"(?<=://)[^/\s@]+@", "***@", text)
 
 
 class ConfigError(UserError):

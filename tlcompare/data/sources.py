@@ -144,7 +144,7 @@ def _write_torchvision(name: str, folder: Path) -> None:
     import torchvision.datasets as zoo
 
     kind = getattr(zoo, name, None)
-    if not inspect.isclass(kind) or not issubclass(kind, zoo.VisionDataset):
+    if not inspect.isclass(kind) or not issubclass(kind, zoo.VisionDataset) or kind is zoo.VisionDataset:
         raise DataError(f'torchvision has no data set "{name}"', did_you_mean(name, zoo.__all__))
     for split, images in _torchvision_splits(kind, name):
         for i, (image, label) in enumerate(images):

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
-from urllib.parse import urlsplit
 
 import mlflow
 from matplotlib.figure import Figure
@@ -22,12 +21,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 
 from tlcompare.config import RunConfig
-from tlcompare.errors import TrackingError, UserError
+from tlcompare.errors import TrackingError, UserError, without_credentials
 from tlcompare.files import first_line
 
 DEFAULT_EXPERIMENT = "tlcompare"
 _RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")  # what MLflow calls a run that was given no name
-_KIND = "mlflow.experimentKind"  # lets the UI open with model training rather than with generative AI
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,6 @@ def open_run(config: RunConfig, name: str) -> Iterator[RunLog]:
         elif not _RANDOM_NAME.fullmatch(client.get_run(opened).info.run_name):
             name = ""
         active = mlflow.start_run(run_name=name or None)
-        if _KIND not in client.get_experiment(active.info.experiment_id).tags:
-            client.set_experiment_tag(active.info.experiment_id, _KIND, "custom_model_development")
     except (mlflow.MlflowException, OSError) as e:
         raise TrackingError(
             f"the tracking store {shown_uri()} cannot be used: {first_line(e)}", "Check MLFLOW_TRACKING_URI."
@@ -107,7 +103,7 @@ def open_run(config: RunConfig, name: str) -> Iterator[RunLog]:
         raise
     finally:
         if reason:
-            log.tags({"tlcompare.reason": reason[:4000]})
+            log.tags({"tlcompare.reason": without_credentials(reason)[:4000]})
         mlflow.end_run(RunStatus.to_string(status))
 
 
@@ -138,15 +134,13 @@ def store_problem() -> str:
     try:
         MlflowClient().search_experiments(max_results=1)
     except (mlflow.MlflowException, OSError) as e:
-        return first_line(e)
+        return without_credentials(first_line(e))
     return ""
 
 
 def shown_uri() -> str:
     """The tracking URI without a password in it."""
-    uri: str = mlflow.get_tracking_uri()
-    parts = urlsplit(uri)
-    return uri.replace(f"{parts.username}:{parts.password}@", "***@") if parts.password else uri
+    return without_credentials(mlflow.get_tracking_uri())
 
 
 @contextmanager

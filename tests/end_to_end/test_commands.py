@@ -1,0 +1,74 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+def test_layers(tlcompare):
+    result = tlcompare("layers", "mobilenet", "--json")
+    rows = json.loads(result.stdout)
+    assert len(rows) == 86
+    assert rows[-1]["from_end"] == 1
+    assert set(rows[0]) == {"number", "from_end", "name", "operation", "block", "weights", "shape"}
+    table = tlcompare("layers", "mobilenet", "--image-size", 64).stdout
+    assert "block13.pw_conv" in table
+    assert "86 layers, 3,206,976 weights" in table
+
+
+def test_plan(tlcompare):
+    result = tlcompare("plan", "--model", "resnet50", "--unfreeze", "conv4+conv5", "--classes", 5, "--json")
+    assert json.loads(result.stdout)["trainable_parameters"] == 22_073_349
+    table = tlcompare("plan", "--model", "mobilenet", "--unfreeze", 30, "--classes", 5).stdout
+    assert "2,400,773 of 3,212,101" in table
+    assert "block9.dw_bn" in table
+    assert "cut                after block9.dw_conv" in table
+
+
+def test_doctor(tlcompare, workplace):
+    found = json.loads(tlcompare("doctor", "--json").stdout)
+    assert found["tracking"]["reachable"] == "yes"
+    assert found["weights offline"]["efficientnet_lite0"].startswith("yes")
+    assert found["compute"]["device"].startswith(("cpu", "cuda", "mps"))
+    assert "precision" in tlcompare("doctor").stdout
+
+
+def test_doctor_hides_passwords_and_reports_a_dead_store(tlcompare, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    text = tlcompare("doctor").stdout
+    assert "secret" not in text
+    assert "no:" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["predict", "runs:/0000/model", __file__], "no model"),
+        (["predict", "runs:/0000/model", "gone.png"], "gone.png cannot be read"),
+        (["compare", "0000"], "0000"),
+        (["compare", "--experiment", "nope"], 'has no experiment "nope"'),
+        (["layers", "resnet51"], 'no backbone "resnet51"'),
+        (["plan", "--model", "mobilenet", "--unfreeze", "1", "--classes", "5"], "nothing would train"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(tlcompare, arguments, said):
+    result = tlcompare(*arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stderr.count("Error") == 1
+
+
+@pytest.mark.parametrize("command", ["train", "layers", "plan", "predict", "doctor", "compare"])
+def test_help_teaches(tlcompare, command):
+    text = tlcompare(command, "--help").stdout
+    assert "tlcompare" in text or command == "doctor"
+
+
+def test_help_imports_nothing_heavy():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "tlcompare", "--help"], capture_output=True, text=True, check=True
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "tlcompare.cli" in imported
+    assert not imported & {"torch", "mlflow", "optuna", "numpy", "pandas", "timm", "PIL"}

@@ -1,0 +1,147 @@
+"""The project from outside: mlflow run, mlflow models serve, and the files at the top."""
+
+import base64
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import mlflow
+import pytest
+import yaml
+from mlflow import MlflowClient
+
+from tlcompare.config import RunConfig, resolve
+
+ROOT = Path(__file__).parents[2]
+
+
+def bin_path():
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def test_mlflow_run_in_this_environment(workplace, photos, monkeypatch):
+    """The run that `mlflow run` opens is the run: one run, finished, with everything in it."""
+    monkeypatch.setenv("PATH", bin_path())
+    submitted = mlflow.projects.run(
+        str(ROOT),
+        parameters={"unfreeze": "block7+top", "data": str(photos), "epochs": 1, "image_size": 32, "threads": 1},
+        env_manager="local",
+        experiment_name="project",
+    )
+    assert submitted.wait()
+    (run,) = MlflowClient().search_runs([MlflowClient().get_experiment_by_name("project").experiment_id])
+    assert run.info.run_id == submitted.run_id
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "efficientnet_lite0 block7+top"
+    assert run.data.params["unfreeze"] == run.data.params["strategy"] == "block7+top"
+    assert run.data.params["image_size"] == "32"
+    assert run.data.metrics["val/accuracy"] > 0
+
+
+@pytest.mark.slow
+def test_mlflow_run_with_uv(workplace, photos):
+    if shutil.which("uv", path=bin_path()) is None:
+        pytest.fail("uv is not installed: make setup installs it")
+    command = ["mlflow", "run", ROOT, "--env-manager", "uv", "--experiment-name", "uv"]
+    options = {"unfreeze": "20%", "data": photos, "epochs": 1, "image_size": 32}
+    parameters = [x for k, v in options.items() for x in ("-P", f"{k}={v}")]
+    environment = os.environ | {"PATH": bin_path(), "MLFLOW_ENV_ROOT": str(workplace / "envs")}
+    done = subprocess.run([*command, *parameters], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (run,) = MlflowClient().search_runs([MlflowClient().get_experiment_by_name("uv").experiment_id])
+    assert run.info.status == "FINISHED"
+
+
+def test_the_model_serves_over_http(train, photos):
+    run = train("--unfreeze", "frozen")
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    command = ["mlflow", "models", "serve", "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(
+        [Path(sys.executable).parent / command[0], *command[1:], "-m", f"runs:/{run.info.run_id}/model"],
+        env=os.environ | {"PATH": bin_path()},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until_it_answers(port, server)
+        picture = base64.b64encode((photos / "red" / "00.png").read_bytes()).decode()
+        status, answer = post(port, {"dataframe_split": {"columns": ["image"], "data": [[picture], [picture]]}})
+        assert status == 200
+        first, second = answer["predictions"]
+        assert first == second
+        assert first["probability"] == max(first["probabilities"].values())
+        assert sum(first["probabilities"].values()) == pytest.approx(1)
+        no_image = base64.b64encode(b"hello").decode()
+        path = str(photos / "red" / "00.png")
+        for body in (
+            {"dataframe_records": [{"image": no_image}]},
+            {"dataframe_records": [{"image": path}]},
+            {"instances": [{"image": path}]},
+            {"inputs": {"image": [path]}},
+            {"dataframe_records": [{"picture": picture}]},
+            {"nonsense": 1},
+        ):
+            assert post(port, body)[0] == 400, body
+        assert post(port, {"dataframe_records": [{"image": picture}]})[0] == 200
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def wait_until_it_answers(port, server):
+    for _ in range(1200):
+        assert server.poll() is None, "the server ended"
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.25)
+    pytest.fail("the server did not answer within five minutes")
+
+
+def post(port, body):
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as e:
+        return e.code, e.read().decode()
+
+
+def test_mlproject_options_are_those_of_the_command():
+    project = yaml.safe_load((ROOT / "MLproject").read_text())
+    assert project["conda_env"] == "conda.yaml"
+    parameters = project["entry_points"]["main"]["parameters"]
+    defaults = {name: p["default"] for name, p in parameters.items()}
+    assert resolve(defaults) == RunConfig()
+    for name in parameters:
+        assert f"--{name} {{{name}}}" in project["entry_points"]["main"]["command"]
+
+
+def test_conda_yaml_has_the_versions_of_the_constraints():
+    constraints = set(re.findall(r"^(\S+==\S+)", (ROOT / "constraints.txt").read_text(), re.M))
+    *others, pip = yaml.safe_load((ROOT / "conda.yaml").read_text())["dependencies"]
+    assert others == ["python=3.11", "pip"]
+    assert set(pip["pip"]) <= constraints
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {re.match(r"[\w-]+", d).group() for d in needed["dependencies"] + needed["optional-dependencies"]["demo"]}
+    assert {d.partition("==")[0] for d in pip["pip"]} == names
+
+
+def test_constraints_name_no_address():
+    text = (ROOT / "constraints.txt").read_text()
+    assert "://" not in text
+    assert len(re.findall(r"==", text)) > 100

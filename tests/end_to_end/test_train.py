@@ -1,0 +1,208 @@
+import base64
+import csv
+import json
+import signal
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from mlflow import MlflowClient
+
+from tests.conftest import write_image
+
+
+def artifact(run, path):
+    return MlflowClient().download_artifacts(run.info.run_id, path)
+
+
+def artifacts(run, folder=None):
+    found = []
+    for item in MlflowClient().list_artifacts(run.info.run_id, folder):
+        found += artifacts(run, item.path) if item.is_dir else [item.path]
+    return found
+
+
+def test_one_run_end_to_end(train, tlcompare, photos, tmp_path):
+    """Train, look at everything the run holds, run it again, load the model back."""
+    run = train("--unfreeze", "12", "--score-test", "--experiment", "whole", epochs=2)
+    data = run.data
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "efficientnet_lite0 12"
+    assert data.params["trainable_parameters"] == str(1_017_600 + 3 * 1281)
+    assert (data.params["strategy_family"], data.params["unfrozen_layers"]) == ("last", "12")
+    assert data.params["precision"] in ("bf16", "fp32")
+    assert "auto" not in data.params.values()
+    assert data.metrics["cost/trainable_parameters"] + data.metrics["cost/frozen_parameters"] == 3_371_008 + 3 * 1281
+    for part in ("val", "test"):
+        for name in ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece"):
+            assert np.isfinite(data.metrics[f"{part}/{name}"])
+    for name in ("train_seconds", "seconds_per_epoch", "peak_memory_mb", "model_mb", "backward_images"):
+        assert data.metrics[f"cost/{name}"] > 0
+    assert 0 < data.metrics["cost/latency_p50_ms"] <= data.metrics["cost/latency_p95_ms"]
+    assert data.tags["tlcompare.test_opened"] == "true"
+    assert "Validation accuracy" in data.tags["mlflow.note.content"]
+    history = MlflowClient().get_metric_history(run.info.run_id, "val/epoch_accuracy")
+    assert [m.step for m in history] == [1, 2]
+    assert data.metrics["val/accuracy"] == max(m.value for m in history)
+    (inputs,) = run.inputs.dataset_inputs
+    assert inputs.dataset.digest == data.params["data_digest"]
+    assert json.loads(next(t.value for t in inputs.tags if t.key == "classes")) == {"blue": 12, "green": 12, "red": 12}
+
+    assert set(artifacts(run)) >= {
+        "config.yaml",
+        "environment.json",
+        "figures/confusion_test.png",
+        "figures/confusion_val.png",
+        "figures/learning_curves.png",
+        "layers.csv",
+        "plan.json",
+        "predictions/test.csv",
+        "predictions/val.csv",
+        "scores/val_classes.csv",
+    }
+    plan = json.loads(open(artifact(run, "plan.json")).read())
+    assert str(plan["trainable_parameters"]) == data.params["trainable_parameters"]
+    listed = list(csv.DictReader(open(artifact(run, "layers.csv"))))
+    assert len(listed) == 141
+    assert [r["name"] for r in listed if r["unfrozen"] == "True"] == plan["layers"]
+
+    predicted = pd.read_csv(artifact(run, "predictions/val.csv"))
+    assert (predicted["true"] == predicted["predicted"]).mean() == data.metrics["val/accuracy"]
+    check_model(run, predicted, tlcompare, photos)
+    check_again(run, tlcompare)
+
+
+def check_model(run, predicted, tlcompare, photos):
+    """The logged model gives the probabilities that evaluation gave, whatever way an image comes."""
+    uri = f"runs:/{run.info.run_id}/model"
+    files = [str(photos / f) for f in predicted["file"]]
+    result = tlcompare("predict", uri, *files, "--json")
+    assert result.exit_code == 0, result.output
+    for row, said in zip(json.loads(result.stdout), predicted.to_dict("records"), strict=True):
+        assert row["class"] == said["predicted"]
+        for name, probability in row["probabilities"].items():
+            assert probability == pytest.approx(said[f"p({name})"], abs=1e-4)
+
+    model = mlflow.pyfunc.load_model(uri)
+    content = open(files[0], "rb").read()
+    pixels = np.asarray(__import__("PIL.Image").Image.open(files[0]))
+    ways = [content, base64.b64encode(content).decode(), files[0], pixels]
+    table = model.predict(pd.DataFrame({"image": pd.Series(ways, dtype=object)}))
+    assert table["class"].tolist() == [predicted["predicted"][0]] * 4
+    assert np.allclose(table["probability"], table["probability"][0], atol=1e-6)
+    with pytest.raises(mlflow.MlflowException, match="image 1: text that is neither base64 nor the path of a file"):
+        model.predict(pd.DataFrame({"image": ["/no/such/file.png"]}))
+    files = [f.path for f in MlflowClient().list_artifacts(run.info.run_id)]
+    assert not [f for f in files if f.endswith((".pkl", ".pickle", ".pth"))]
+
+
+def check_again(run, tlcompare):
+    result = tlcompare("train", "--config", f"runs:/{run.info.run_id}")
+    assert result.exit_code == 0, result.output
+    again = MlflowClient().get_run(next(x for x in result.stdout.splitlines() if x.startswith("run ")).split()[1])
+    assert again.info.run_id != run.info.run_id
+    assert {k: v for k, v in again.data.metrics.items() if not k.startswith("cost/")} == {
+        k: v for k, v in run.data.metrics.items() if not k.startswith("cost/")
+    }
+    assert again.data.params == run.data.params
+    assert open(artifact(again, "predictions/val.csv")).read() == open(artifact(run, "predictions/val.csv")).read()
+    compared = tlcompare("compare", "--experiment", "whole", "--format", "json")
+    rows = json.loads(compared.stdout)
+    assert [r["run_id"] for r in rows] == [run.info.run_id, again.info.run_id]
+    assert rows[0]["val_accuracy"] == run.data.metrics["val/accuracy"]
+
+
+@pytest.mark.parametrize("model", ["mobilenet", "resnet50"])
+def test_the_report_backbones_train_log_and_load(train, tlcompare, photos, model):
+    run = train("--model", model, "--unfreeze", "20", "--weights", "none")
+    assert run.data.tags["weights"].startswith("none: RANDOM WEIGHTS")
+    assert "RANDOM WEIGHTS" in run.data.tags["mlflow.note.content"]
+    assert run.data.tags["tlcompare.test_opened"] == "false"
+    assert not [m for m in run.data.metrics if m.startswith("test/")]
+    result = tlcompare("predict", f"runs:/{run.info.run_id}/model", photos / "red" / "00.png")
+    assert result.exit_code == 0
+    assert result.stdout.split()[1] in ("red", "green", "blue")
+    compared = tlcompare("compare", run.info.run_id)
+    assert "RANDOM WEIGHTS" in compared.stdout
+
+
+def test_a_yaml_file_and_flags_make_one_configuration(train, tmp_path):
+    (tmp_path / "recipe.yaml").write_text("unfreeze: bias\nlr: 1e-2\nlabel_smoothing: 0\n")
+    run = train("--config", tmp_path / "recipe.yaml", "--lr", "0.02", "--run_name", "mine")
+    saved = yaml.safe_load(open(artifact(run, "config.yaml")))
+    assert (saved["unfreeze"], saved["lr"], saved["label_smoothing"]) == ("bias", 0.02, 0)
+    assert run.info.run_name == "mine"
+
+
+def test_bad_images_are_left_out_and_listed(train, photos, tmp_path):
+    import shutil
+
+    shutil.copytree(photos, tmp_path / "spoilt")
+    (tmp_path / "spoilt" / "red" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    run = train("--data", tmp_path / "spoilt", "--on-bad-image", "skip")
+    (left,) = json.loads(open(artifact(run, "left_out.json")).read())
+    assert left["path"] == "red/broken.jpg"
+
+
+RUINOUS = ["--unfreeze", "all", "--image-size", 32, "--lr", 1e38, "--head-lr", 1e38, "--clip-norm", 0, "--epochs", 3]
+
+
+def test_a_run_that_fails_says_why(tlcompare, photos):
+    result = tlcompare("train", "--data", photos, *RUINOUS)
+    assert result.exit_code == 2
+    assert "the loss became" in result.stderr
+    (run,) = MlflowClient().search_runs([MlflowClient().get_experiment_by_name("tlcompare").experiment_id])
+    assert run.info.status == "FAILED"
+    assert "the loss became" in run.data.tags["tlcompare.reason"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_is_marked_killed(tlcompare, photos, monkeypatch, number, code):
+    monkeypatch.setattr("tlcompare.run.score", lambda *args: signal.raise_signal(number))
+    result = tlcompare("train", "--data", photos, "--image-size", 32, "--epochs", 1)
+    assert result.exit_code == code
+    assert ("Interrupted" in result.stderr) == (number == signal.SIGINT)
+    (run,) = MlflowClient().search_runs([MlflowClient().get_experiment_by_name("tlcompare").experiment_id])
+    assert (run.info.status, run.data.tags["tlcompare.reason"]) == ("KILLED", "interrupted")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--unfreeze", "conv9"], '"conv9" is no block'),
+        (["--data", "nowhere"], "is no folder"),
+        (["--model", "mobilnet"], 'Did you mean "mobilenet"'),
+        (["--epochs", "many"], "--epochs takes a whole number"),
+        (["--weights", "gone.pth"], "no weights file"),
+        (["--device", "cuda"], "torch sees none here"),
+        (["--config", "gone.yaml"], "cannot read the configuration"),
+        (["--config", "runs:/0123"], "holds no config.yaml"),
+        (["--no-such-option", "1"], "No such option"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(tlcompare, photos, arguments, said):
+    given = [] if "--data" in arguments else ["--data", photos]
+    result = tlcompare("train", *given, *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    last = [x for x in result.stderr.splitlines() if x.startswith("Error")]
+    assert len(last) == 1
+    assert "Traceback" not in result.output
+    assert not MlflowClient().get_experiment_by_name("tlcompare")
+
+
+def test_debug_shows_the_traceback(tlcompare):
+    result = tlcompare("train", "--data", "nowhere", "--debug")
+    assert type(result.exception).__name__ == "DataError"
+
+
+def test_score_test_needs_test_images(tlcompare, tmp_path):
+    for part in ("train", "val"):
+        for hue, name in enumerate(("a", "b")):
+            for i in range(3):
+                write_image(tmp_path / "two" / part / name / f"{i}.png", seed=i + 10 * hue + len(part), hue=hue)
+    result = tlcompare("train", "--data", tmp_path / "two", "--score-test", "--image-size", 32)
+    assert result.exit_code == 2
+    assert "has no test images" in result.stderr

@@ -1,0 +1,80 @@
+import dataclasses
+
+import pytest
+import yaml
+
+from tlcompare.config import RunConfig, describe, read_yaml, resolve, to_yaml
+from tlcompare.errors import ConfigError
+
+
+def test_a_saved_configuration_resolves_to_itself(tmp_path):
+    config = resolve(
+        {"unfreeze": "conv4+conv5", "lr": "1e-3", "image_size": 96, "score_test": "true", "augment": "crop"}
+    )
+    path = tmp_path / "run.yaml"
+    path.write_text(to_yaml(config))
+    assert resolve(read_yaml(path)) == config
+    assert resolve(yaml.safe_load(to_yaml(RunConfig()))) == RunConfig()
+
+
+def test_later_layers_win_and_hyphens_are_underscores():
+    config = resolve({"batch-size": 8, "lr": 1e-3}, {"batch_size": "16"})
+    assert (config.batch_size, config.lr) == (16, 1e-3)
+
+
+def test_auto_leaves_an_option_open():
+    assert resolve({"image_size": "auto", "precision": "auto", "threads": None}) == RunConfig()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"unfreze": "50"}, 'Did you mean "unfreeze"'),
+        ({"epochs": "ten"}, "--epochs takes a whole number, not 'ten'"),
+        ({"epochs": "auto"}, "--epochs takes a whole number"),
+        ({"epochs": 0}, "--epochs must be at least 1, not 0"),
+        ({"epochs": 1.5}, "--epochs takes a whole number"),
+        ({"lr": "nan"}, "--lr takes a number"),
+        ({"lr": 0}, "--lr must be more than 0"),
+        ({"lr": True}, "--lr takes a number"),
+        ({"optimizer": "adam"}, 'Did you mean "adamw"'),
+        ({"score_test": "maybe"}, "--score-test takes true or false"),
+        ({"unfreeze": " "}, "--unfreeze is empty"),
+        ({"dropout": 1}, "--dropout must be at most 0.95"),
+        ({"head_first": 10}, "--head-first 10 must be less than --epochs 10"),
+        ({"warmup_epochs": 11}, "--warmup-epochs 11.0 is more than --epochs 10"),
+        ({"val_fraction": 0.6, "test_fraction": 0.5}, "leave nothing to train on"),
+        ({"model": ["a"]}, "--model takes text"),
+    ],
+)
+def test_what_cannot_be_is_refused(options, said):
+    with pytest.raises(ConfigError) as error:
+        resolve(options)
+    assert said in str(error.value)
+
+
+def test_all_problems_are_told_at_once():
+    with pytest.raises(ConfigError) as error:
+        resolve({"epochs": "x", "lrr": 1, "seed": "y"})
+    assert all(word in str(error.value) for word in ("--epochs", '"lrr"', "--seed"))
+    with pytest.raises(ConfigError) as error:
+        resolve({"epochs": 0, "lr": -1})
+    assert all(word in str(error.value) for word in ("--epochs", "--lr"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("lr: 1\nlr: 2\n", "written twice"), ("- a\n", "must hold"), ("a: [", "not valid YAML"), (None, "cannot read")],
+)
+def test_bad_files_are_refused(tmp_path, text, said):
+    path = tmp_path / "c.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        read_yaml(path)
+
+
+def test_every_option_is_documented():
+    for field in dataclasses.fields(RunConfig):
+        assert len(describe(field.name)) > 30
+        assert "[default: " in describe(field.name)
