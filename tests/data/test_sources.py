@@ -68,7 +68,7 @@ def test_flowers_are_downloaded_once(publish):
 
 def test_another_archive_than_the_published_one_is_refused(publish, own_cache):
     published, _ = publish(archive(flower_members()), sha256="0" * 64)
-    with pytest.raises(DataError, match="cannot download .*invalid hash"):
+    with pytest.raises(DataError, match=r"cannot download .*invalid hash"):
         find_source("flowers", published)
     assert not list((own_cache / "datasets").iterdir())
 
@@ -91,13 +91,12 @@ def test_offline_says_what_to_do():
 )
 def test_hostile_archives_write_nothing_outside(publish, own_cache, member):
     published, _ = publish(archive([member, *flower_members()]))
-    try:
-        root = find_source("flowers", published).root
-    except DataError as e:
-        assert "not a safe archive" in str(e)
-        assert not list((own_cache / "datasets").iterdir())
+    if member[0].name.startswith("/"):  # taken as a name inside
+        find_source("flowers", published)
     else:
-        assert not any(p.is_symlink() for p in root.rglob("*"))
+        with pytest.raises(DataError, match="not a safe archive"):
+            find_source("flowers", published)
+        assert not list((own_cache / "datasets").iterdir())
     inside = own_cache / "datasets"
     assert not [p for p in own_cache.parent.rglob("outside*") if inside not in p.parents]
     assert not Path("/tmp/outside-absolute.txt").exists()

@@ -124,6 +124,7 @@ def fit(
         TrainingError: a loss that is not finite, no memory for a single image, or a frozen weight that moved.
     """
     before = digest(frozen_state(layers, plan))
+    torch.manual_seed(config.seed)
     trainer = _Trainer(
         model=model,
         images=images,
