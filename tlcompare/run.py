@@ -71,15 +71,16 @@ def train(config: RunConfig) -> RunResult:
     """
     compute = choose_compute(config)
     backbone = get_backbone(config.model).at_size(config.image_size)
+    torch.manual_seed(config.seed)
+    network = backbone.build()
+    layers = trace(backbone, network)
+    make_plan(layers, config.unfreeze, classes=2)  # a strategy that cannot be is refused before anything slow
     with reporting(config.epochs) as reporter:
         source = find_source(config.data)
         config = _settle(config, compute, backbone, source)
-        torch.manual_seed(config.seed)
-        network = backbone.build()
         weights = load_weights(
             network, config.weights, backbone.weights, classifier=backbone.classifier, rename=backbone.rename
         )
-        layers = trace(backbone, network)
         store = open_store(source, backbone.preprocessing, config.on_bad_image, reporter.reading)
         plan = make_plan(layers, config.unfreeze, len(store.classes))
         split = make_split(
@@ -345,18 +346,26 @@ def _environment(compute: Compute) -> dict[str, Any]:
 
 
 def _git_commit() -> str:
+    """The commit that is checked out; `unknown` where this file is installed rather than checked out."""
+    here = Path(__file__)
+    if _git(here.parent, "ls-files", here.name) != here.name:
+        return "unknown"
+    return _git(here.parent, "rev-parse", "HEAD") or "unknown"
+
+
+def _git(folder: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607
-            cwd=Path(__file__).parent,
+        done = subprocess.run(  # noqa: S603
+            ["git", *arguments],  # noqa: S607
+            cwd=folder,
             capture_output=True,
             text=True,
             timeout=10,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
-    return done.stdout.strip() or "unknown"
+        return ""
+    return done.stdout.strip()
 
 
 def _note(

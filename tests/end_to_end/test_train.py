@@ -161,6 +161,7 @@ def test_a_run_that_fails_says_why(tlcompare, photos):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_is_marked_killed(tlcompare, photos, monkeypatch, number, code):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs start with SIGINT ignored
     monkeypatch.setattr("tlcompare.run.score", lambda *args: signal.raise_signal(number))
     result = tlcompare("train", "--data", photos, "--image-size", 32, "--epochs", 1)
     assert result.exit_code == code

@@ -191,8 +191,9 @@ def _split_fused_norms(traced: fx.GraphModule) -> None:
         if not (isinstance(fused, nn.BatchNorm2d) and hasattr(fused, "act") and hasattr(fused, "drop")):
             continue
         norm = nn.BatchNorm2d(fused.num_features, fused.eps, fused.momentum, fused.affine, fused.track_running_stats)
-        norm.load_state_dict(fused.state_dict())
         norm.weight, norm.bias = fused.weight, fused.bias
+        for name, buffer in fused.named_buffers():
+            setattr(norm, name, buffer)
         activation_module = fused.get_submodule("act")
         norm.add_module("act", activation_module)
         traced.set_submodule(node.target, norm.eval())

@@ -40,7 +40,7 @@ class Compute:
 
 
 def choose_compute(config: RunConfig) -> Compute:
-    """Settle what the configuration leaves to `auto`, and set torch's thread count.
+    """Settle what the configuration leaves to `auto`, and set torch's thread count and determinism.
 
     Raises:
         ConfigError: the device asked for is not there.
@@ -52,6 +52,7 @@ def choose_compute(config: RunConfig) -> Compute:
     if not there[device]:
         available = [name for name in there if there[name]]
         raise ConfigError(f"--device {device}: torch sees none here", f"There is {', '.join(available)}.")
+    torch.backends.cudnn.deterministic = True
     precision = config.precision or ("bf16" if native_bf16(device) else "fp32")
     return Compute(device, precision, torch.get_num_threads())
 
