@@ -61,8 +61,16 @@ def test_mlflow_run_with_uv(workplace, photos):
     assert run.info.status == "FINISHED"
 
 
-def test_the_model_serves_over_http(train, photos):
-    run = train("--unfreeze", "frozen")
+@pytest.mark.parametrize(
+    ("model", "weights"),
+    [
+        ("efficientnet_lite0", "default"),
+        pytest.param("mobilenet", "none", marks=pytest.mark.slow),
+        pytest.param("resnet50", "none", marks=pytest.mark.slow),
+    ],
+)
+def test_the_model_serves_over_http(train, photos, model, weights):
+    run = train("--model", model, "--weights", weights, "--unfreeze", "frozen")
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
