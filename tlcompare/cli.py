@@ -87,10 +87,10 @@ def train(config_file: str | None, **options: str | None) -> None:
     from tlcompare.tracking.runs import shown_uri
 
     result = train_one(config)
-    click.echo(f"validation accuracy   {result.val_accuracy:.2%}")
-    if result.test_accuracy is not None:
-        click.echo(f"test accuracy         {result.test_accuracy:.2%}")
-    click.echo(f"trainable weights     {result.plan.trainable_parameters:,}")
+    click.echo(f"validation accuracy   {result.metrics['val/accuracy']:.2%}")
+    if "test/accuracy" in result.metrics:
+        click.echo(f"test accuracy         {result.metrics['test/accuracy']:.2%}")
+    click.echo(f"trainable weights     {result.prepared.plan.trainable_parameters:,}")
     click.echo(f"training              {result.metrics['cost/train_seconds']:.1f} s")
     click.echo(f"run                   {result.run_id} in {shown_uri()}")
     click.echo(f"model                 runs:/{result.run_id}/model")

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import operator
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
-import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
 from tlcompare.backbones.registry import Backbone, get_backbone
-from tlcompare.errors import BackboneError
-from tlcompare.files import first_line
+from tlcompare.freezing._tracing import operation_of, output_of, shapes_of, trace_features
 
 
 @dataclass(frozen=True)
@@ -76,27 +71,8 @@ def trace(backbone: Backbone, network: nn.Module) -> LayerList:
     Raises:
         BackboneError: torch.fx cannot trace it, or it does not end in a feature vector.
     """
-    network.eval()
-    try:
-        traced = fx.GraphModule(network, _Tracer().trace(network))
-        _shapes(traced, backbone.preprocessing.size)
-    except (
-        fx.proxy.TraceError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        LookupError,
-        NameError,
-        AssertionError,
-    ) as e:
-        raise _untraceable(backbone.name, first_line(e)) from e
-    if backbone.classifier:
-        _drop_classifier(traced, backbone.name)
-    _split_fused_norms(traced)
-    _make_pure(traced)
-    _end_in_vector(traced, backbone)
-    traced.delete_all_unused_submodules()
-    shapes = _shapes(traced, backbone.preprocessing.size)
+    traced = trace_features(backbone, network)
+    shapes = shapes_of(traced, backbone.preprocessing.size)
     tail = _tail(traced, shapes)
     nodes = [n for n in traced.graph.nodes if n.name in shapes and n not in tail]
     layers = _describe(traced, nodes, shapes, backbone)
@@ -105,7 +81,7 @@ def trace(backbone: Backbone, network: nn.Module) -> LayerList:
         network=traced,
         layers=layers,
         nodes=tuple(n.name for n in nodes),
-        features=shapes[_output(traced).name][-1],
+        features=shapes[output_of(traced).name][-1],
     )
 
 
@@ -119,172 +95,11 @@ def build_and_trace(model: str, image_size: int | None = None) -> LayerList:
     return trace(backbone, backbone.build())
 
 
-def _untraceable(name: str, reason: str) -> BackboneError:
-    return BackboneError(
-        f'"{name}" cannot be traced by torch.fx: {reason}',
-        "Its layers cannot be listed; take another backbone.",
-    )
-
-
-class _Tracer(fx.Tracer):
-    """Stops at torch's own modules and at those that other libraries declare untraceable or mode-dependent."""
-
-    def __init__(self) -> None:
-        super().__init__(autowrap_functions=_untraceable_functions())
-        self._leaves = _leaf_classes()
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, self._leaves) or super().is_leaf_module(m, module_qualified_name)
-
-
-def _leaf_classes() -> tuple[type[nn.Module], ...]:
-    from torchvision.ops import StochasticDepth
-
-    leaves: list[type[nn.Module]] = [StochasticDepth]
-    if "timm" in sys.modules:
-        from timm.layers import DropPath
-        from timm.models import get_notrace_modules
-
-        leaves += [DropPath, *get_notrace_modules()]
-    return tuple(leaves)
-
-
-def _untraceable_functions() -> tuple[Callable[..., Any], ...]:
-    if "timm" not in sys.modules:
-        return ()
-    from timm.models import get_notrace_functions
-
-    return tuple(get_notrace_functions())
-
-
-def _output(traced: fx.GraphModule) -> fx.Node:
-    """The node whose value the graph returns."""
-    end = next(n for n in reversed(traced.graph.nodes) if n.op == "output")
-    value = end.args[0]
-    if not isinstance(value, fx.Node):
-        raise _untraceable("this network", f"it returns a {type(value).__name__}, not one tensor")
-    return value
-
-
-def _set_output(traced: fx.GraphModule, value: fx.Node) -> None:
-    end = next(n for n in reversed(traced.graph.nodes) if n.op == "output")
-    end.args = (value,)
-    traced.graph.eliminate_dead_code()
-    traced.recompile()
-
-
-def _drop_classifier(traced: fx.GraphModule, name: str) -> None:
-    """End the graph before its last linear layer or, in fully convolutional classifiers, its last convolution."""
-    for node in reversed(traced.graph.nodes):
-        if node.op == "call_module" and isinstance(traced.get_submodule(str(node.target)), nn.Linear | nn.Conv2d):
-            _set_output(traced, node.args[0])
-            return
-    raise _untraceable(name, "it has no classifier to replace")
-
-
-def _split_fused_norms(traced: fx.GraphModule) -> None:
-    """timm's norm-and-activation modules become two layers; names of weights stay as they are."""
-    for node in list(traced.graph.nodes):
-        if node.op != "call_module":
-            continue
-        fused = traced.get_submodule(str(node.target))
-        if not (isinstance(fused, nn.BatchNorm2d) and hasattr(fused, "act") and hasattr(fused, "drop")):
-            continue
-        norm = nn.BatchNorm2d(fused.num_features, fused.eps, fused.momentum, fused.affine, fused.track_running_stats)
-        norm.weight, norm.bias = fused.weight, fused.bias
-        for name, buffer in fused.named_buffers():
-            setattr(norm, name, buffer)
-        activation_module = fused.get_submodule("act")
-        norm.add_module("act", activation_module)
-        traced.set_submodule(node.target, norm.eval())
-        if isinstance(activation_module, nn.Identity):
-            continue
-        with traced.graph.inserting_after(node):
-            activation = traced.graph.call_module(f"{node.target}.act")
-        activation.meta = dict(node.meta)
-        node.replace_all_uses_with(activation)
-        activation.args = (node,)
-    traced.recompile()
-
-
-def _make_pure(traced: fx.GraphModule) -> None:
-    """No operation changes its input in place, and operations that do nothing go."""
-    for module in traced.modules():
-        if hasattr(module, "inplace"):
-            setattr(module, "inplace", False)  # noqa: B010 (only some modules have it)
-    for node in list(traced.graph.nodes):
-        if node.op == "call_function" and node.target in _OUT_OF_PLACE:
-            node.target = _OUT_OF_PLACE[node.target]
-        if node.op == "call_method" and node.target in ("add_", "mul_", "relu_"):
-            node.target = node.target.rstrip("_")
-        if node.kwargs.get("inplace"):
-            node.kwargs = {**node.kwargs, "inplace": False}
-        if _does_nothing(traced, node):
-            node.replace_all_uses_with(node.args[0])
-            traced.graph.erase_node(node)
-    traced.graph.lint()
-    traced.recompile()
-
-
-_OUT_OF_PLACE = {operator.iadd: operator.add, operator.imul: operator.mul, operator.isub: operator.sub}
-
-
-def _does_nothing(traced: fx.GraphModule, node: fx.Node) -> bool:
-    if node.op != "call_module":
-        return False
-    module = traced.get_submodule(str(node.target))
-    if isinstance(module, nn.Identity):
-        return True
-    chance = getattr(module, "p", getattr(module, "drop_prob", None))
-    return chance == 0 and _operation(traced, node) == "dropout"
-
-
-def _end_in_vector(traced: fx.GraphModule, backbone: Backbone) -> None:
-    """Dropout before the classifier goes (the head has its own), and feature maps are pooled."""
-    output = _output(traced)
-    while _operation(traced, output) == "dropout":
-        output = output.all_input_nodes[0]
-        _set_output(traced, output)
-    shape = _shapes(traced, backbone.preprocessing.size)[output.name]
-    if len(shape) == 1:
-        return
-    if len(shape) != 3:
-        raise _untraceable(backbone.name, f"it ends in a tensor of shape {shape}, not in feature maps or a vector")
-    traced.add_submodule("global_pool", nn.AdaptiveAvgPool2d(1))
-    with traced.graph.inserting_after(output):
-        pooled = traced.graph.call_module("global_pool", (output,))
-    with traced.graph.inserting_after(pooled):
-        flat = traced.graph.call_function(torch.flatten, (pooled, 1))
-    _set_output(traced, flat)
-
-
-class _ShapeRecorder(fx.Interpreter):
-    """Runs one image through and notes what each operation gives."""
-
-    def __init__(self, traced: fx.GraphModule) -> None:
-        super().__init__(traced)
-        self.shapes: dict[str, tuple[int, ...]] = {}
-
-    def run_node(self, n: fx.Node) -> Any:
-        value = super().run_node(n)
-        if isinstance(value, Tensor) and n.op not in ("get_attr", "output") and value.dim() > 0:
-            self.shapes[n.name] = tuple(value.shape[1:])
-        return value
-
-
-def _shapes(traced: fx.GraphModule, size: int) -> dict[str, tuple[int, ...]]:
-    """Shape per image of every node that gives a tensor."""
-    recorder = _ShapeRecorder(traced)
-    with torch.inference_mode():
-        recorder.run(torch.zeros(2, 3, size, size))
-    return recorder.shapes
-
-
 def _tail(traced: fx.GraphModule, shapes: dict[str, tuple[int, ...]]) -> set[fx.Node]:
     """The last operations that only pool and reshape: they belong to the head, not to the layer list."""
     tail: set[fx.Node] = set()
-    node = _output(traced)
-    while node.op != "placeholder" and _operation(traced, node) in ("pool", "reshape", "dropout"):
+    node = output_of(traced)
+    while node.op != "placeholder" and operation_of(traced, node) in ("pool", "reshape", "dropout"):
         if any(_owned_parameters(traced, node)):
             break
         tail.add(node)
@@ -307,7 +122,7 @@ def _describe(
             Layer(
                 number=number,
                 name=f"{base}_{count}" if count else base,
-                operation=_operation(traced, node),
+                operation=operation_of(traced, node),
                 block=block_of(base) if _has_place(node) else layers[-1].block if layers else "input",
                 parameters=parameters,
                 weights=sum(sizes[p] for p in parameters),
@@ -372,33 +187,3 @@ def _containers(paths: list[str]) -> set[str]:
         ".".join(parts[:depth]) for p in paths for parts in [p.split(".")] for depth in range(1, len(parts))
     )
     return {name for name, count in parents.items() if 4 * count > 3 * len(paths)}
-
-
-def _operation(traced: fx.GraphModule, node: fx.Node) -> str:
-    if node.op == "placeholder":
-        return "input"
-    if node.op == "call_module":
-        name = type(traced.get_submodule(str(node.target))).__name__.lower()
-    else:
-        name = str(node.target if isinstance(node.target, str) else getattr(node.target, "__name__", node.target))
-        name = name.lower().strip("_")
-    return next((operation for pattern, operation in _OPERATIONS if re.search(pattern, name)), name)
-
-
-_OPERATIONS = (
-    (r"conv", "conv"),
-    (r"attention", "attention"),
-    (r"norm(?!alize)", "norm"),
-    (r"pool|^mean$", "pool"),
-    (r"drop|stochasticdepth|stochastic_depth", "dropout"),
-    (r"pad", "pad"),
-    (r"^i?add$", "add"),
-    (r"^i?mul$", "multiply"),
-    (r"^cat$|^concat", "concat"),
-    (r"relu|elu|silu|swish|sigmoid|tanh|mish|softmax|^act|prelu", "activation"),
-    (r"linear", "linear"),
-    (
-        r"flatten|reshape|view|permute|transpose|squeeze|getitem|expand|contiguous|chunk|identity|select|roll",
-        "reshape",
-    ),
-)

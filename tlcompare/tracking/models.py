@@ -6,6 +6,7 @@ import io
 import json
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -75,8 +76,10 @@ def load_model(uri: str) -> serving.Predictor:
         raise TrackingError(f'no model "{uri}": {first_line(e)}', "Take the URI from the run's page.") from e
 
 
-def log_dataset(source: Source, store: PixelStore, counts: dict[str, int]) -> MetaDataset:
+def log_dataset(source: Source, store: PixelStore) -> MetaDataset:
     """Log the data set of the active run: name, origin, digest and images per class."""
+    count = Counter(store.labels)
+    counts = {name: count[label] for label, name in enumerate(store.classes)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a folder matches two kinds of source, which are the same one
         origin = resolve_dataset_source(str(source.root))

@@ -1,0 +1,111 @@
+"""Everything a run needs before it trains: pixels, split, traced backbone, weights, freeze plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from tlcompare.backbones.registry import Backbone, get_backbone
+from tlcompare.backbones.weights import load_weights
+from tlcompare.config import RunConfig
+from tlcompare.data.pixels import PixelStore, open_store
+from tlcompare.data.sources import Source, find_source
+from tlcompare.data.splits import Split, make_split, straddling
+from tlcompare.data.views import DEFAULT_VIEWS
+from tlcompare.errors import DataError
+from tlcompare.freezing.layers import LayerList, trace
+from tlcompare.freezing.strategy import FreezePlan, make_plan
+from tlcompare.progress import Reporter
+from tlcompare.training.device import Compute, choose_compute
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that is ready to train.
+
+    Attributes:
+        config: as settled, without any `auto`.
+        weights: what was loaded into the backbone, for the record.
+    """
+
+    config: RunConfig
+    compute: Compute
+    backbone: Backbone
+    weights: str
+    source: Source
+    store: PixelStore
+    split: Split
+    layers: LayerList
+    plan: FreezePlan
+
+    @property
+    def straddling(self) -> int:
+        """Distinct images in more than one part of the split; only a split that came with the data has any."""
+        return straddling(self.store.hashes, self.split)
+
+
+def prepare(config: RunConfig, reporter: Reporter) -> Prepared:
+    """Settle the configuration and build everything; what cannot be is refused before anything slow.
+
+    Raises:
+        UserError: any option, strategy, image or weight that cannot be used.
+    """
+    compute = choose_compute(config)
+    backbone = get_backbone(config.model).at_size(config.image_size)
+    torch.manual_seed(config.seed)
+    network = backbone.build()
+    layers = trace(backbone, network)
+    make_plan(layers, config.unfreeze, classes=2)
+    source = find_source(config.data)
+    config = _settle(config, compute, backbone, source)
+    weights = load_weights(
+        network, config.weights, backbone.weights, classifier=backbone.classifier, rename=backbone.rename
+    )
+    store = open_store(source, backbone.preprocessing, config.on_bad_image, reporter.reading)
+    split = make_split(
+        store.hashes,
+        store.labels,
+        store.classes,
+        [f.part for f in store.files],
+        val_fraction=config.val_fraction,
+        test_fraction=config.test_fraction,
+        seed=config.split_seed,
+    )
+    if config.score_test and not len(split.test):
+        raise DataError(f"--score-test: {source.root} has no test images")
+    plan = make_plan(layers, config.unfreeze, len(store.classes))
+    return Prepared(config, compute, backbone, weights, source, store, split, layers, plan)
+
+
+def announce(prepared: Prepared, reporter: Reporter) -> None:
+    """Say what is about to train, and on what."""
+    plan, split, store, compute = prepared.plan, prepared.split, prepared.store, prepared.compute
+    reporter.say(
+        f"{plan.backbone}, unfreeze {plan.unfreeze}: {len(plan.layers)} of {plan.listed} layers, "
+        f"{plan.trainable_parameters:,} of {plan.total_parameters:,} weights train; frozen up to {plan.cut.after}"
+    )
+    reporter.say(
+        f"{store.name}: {len(split.train)} train, {len(split.val)} validation, {len(split.test)} test images "
+        f"in {len(store.classes)} classes; {compute.device_name}, {compute.precision}, {compute.threads} threads"
+    )
+    if prepared.config.weights == "none":
+        reporter.say(f"weights: {prepared.weights}")
+    if store.bad:
+        reporter.say(f"left out {len(store.bad)} unusable file(s); the run keeps the list")
+    if prepared.straddling:
+        reporter.say(f"warning: {prepared.straddling} image(s) are in more than one part of this data set's own split")
+
+
+def _settle(config: RunConfig, compute: Compute, backbone: Backbone, source: Source) -> RunConfig:
+    """The configuration with every `auto` replaced by what it came to."""
+    augment = config.augment or ("flip" if source.mirrors else "none")
+    return replace(
+        config,
+        image_size=backbone.preprocessing.size,
+        augment=augment,
+        views=config.views or DEFAULT_VIEWS[augment],
+        precision=compute.precision,
+        device=compute.device,
+        threads=compute.threads,
+    )

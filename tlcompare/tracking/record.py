@@ -1,0 +1,239 @@
+"""What a run holds: settings at its start, scores, costs and a page to read at its end."""
+
+from __future__ import annotations
+
+import math
+import platform
+import resource
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from tlcompare import __version__
+from tlcompare.config import to_yaml
+from tlcompare.preparation import Prepared
+from tlcompare.tracking.figures import confusion, learning_curves
+from tlcompare.tracking.runs import RunLog
+from tlcompare.training.device import Compute
+from tlcompare.training.evaluate import Scores
+from tlcompare.training.fit import Epoch, Fitted
+from tlcompare.training.latency import Latency
+
+
+def log_start(log: RunLog, prepared: Prepared) -> None:
+    """Everything that is known before training: parameters, plan, layer list, environment."""
+    config, plan, split, store = prepared.config, prepared.plan, prepared.split, prepared.store
+    log.params(
+        {k: v for k, v in asdict(config).items() if k not in ("experiment", "run_name")}
+        | {
+            "backbone": plan.backbone,
+            "strategy": plan.unfreeze,
+            "strategy_family": plan.family,
+            "unfrozen_layers": len(plan.layers),
+            "unfrozen_share": round(len(plan.layers) / plan.listed, 4),
+            "trainable_parameters": plan.trainable_parameters,
+            "trainable_fraction": round(plan.trainable_parameters / plan.total_parameters, 6),
+            "log10_lr": round(math.log10(config.lr), 4),
+            "cut": plan.cut.after,
+            "classes": len(store.classes),
+            "train_images": len(split.train),
+            "val_images": len(split.val),
+            "test_images": len(split.test),
+            "data_digest": store.digest,
+        }
+    )
+    log.tags(
+        {
+            "backbone": plan.backbone,
+            "strategy": plan.unfreeze,
+            "weights": prepared.weights,
+            "pretrained": str(config.weights != "none").lower(),
+            "tlcompare.version": __version__,
+            "tlcompare.straddling_images": prepared.straddling,
+            "tlcompare.test_opened": "false",
+            "mlflow.source.git.commit": _git_commit(),
+        }
+    )
+    log.text("config.yaml", to_yaml(config))
+    log.json("plan.json", plan.to_dict())
+    trained = {x.name for x in plan.layers}
+    listed = [
+        {
+            "number": x.number,
+            "from_end": plan.listed - x.number + 1,
+            "name": x.name,
+            "operation": x.operation,
+            "block": x.block,
+            "weights": x.weights,
+            "unfrozen": x.name in trained,
+        }
+        for x in prepared.layers.layers
+    ]
+    log.table("layers.csv", pd.DataFrame(listed))
+    log.json("environment.json", _environment(prepared.compute))
+    if store.bad:
+        log.json("left_out.json", [asdict(b) for b in store.bad])
+
+
+def log_epoch(log: RunLog, epoch: Epoch) -> None:
+    """One epoch's metrics, in one request."""
+    log.metrics(
+        {
+            "train/epoch_loss": epoch.train_loss,
+            "train/epoch_accuracy": epoch.train_accuracy,
+            "train/lr": epoch.lr,
+            "train/head_lr": epoch.head_lr,
+            "val/epoch_loss": epoch.val_loss,
+            "val/epoch_accuracy": epoch.val_accuracy,
+            "cost/epoch_seconds": epoch.seconds,
+        },
+        step=epoch.number,
+    )
+
+
+def log_predictions(
+    log: RunLog, prepared: Prepared, part: str, rows: NDArray[np.int64], probabilities: NDArray[np.float32]
+) -> None:
+    """One row per image: file, content hash, true and predicted class, and the probability of every class."""
+    store = prepared.store
+    predicted = probabilities.argmax(1)
+    table = {
+        "file": [store.files[i].path for i in rows],
+        "image": [store.hashes[i][:16] for i in rows],
+        "true": [store.classes[store.files[i].label] for i in rows],
+        "predicted": [store.classes[i] for i in predicted],
+        "right": [int(store.files[i].label == p) for i, p in zip(rows, predicted, strict=True)],
+    }
+    columns = table | {f"p({name})": probabilities[:, i] for i, name in enumerate(store.classes)}
+    log.table(f"predictions/{part}.csv", pd.DataFrame(columns))
+
+
+def log_end(
+    log: RunLog,
+    prepared: Prepared,
+    fitted: Fitted,
+    scores: Mapping[str, Scores],
+    latency: Latency,
+) -> None:
+    """Figures, scores per class, and the run's page."""
+    config = prepared.config
+    title = f"{config.model}, unfreeze {config.unfreeze}"
+    log.figure("figures/learning_curves.png", learning_curves(fitted.epochs, fitted.best_epoch, title))
+    for part, scored in scores.items():
+        log.figure(f"figures/confusion_{part}.png", confusion(scored, f"{title}: {part}"))
+        log.table(f"scores/{part}_classes.csv", pd.DataFrame([asdict(c) for c in scored.classes]))
+    log.tags(
+        {
+            "mlflow.note.content": _note(log.run_id, prepared, fitted, scores, latency),
+            "tlcompare.frozen_digest": fitted.frozen_digest,
+        }
+    )
+
+
+def final_metrics(
+    prepared: Prepared, fitted: Fitted, scores: Mapping[str, Scores], latency: Latency, model_bytes: int
+) -> dict[str, float]:
+    """Scores and costs of the kept epoch, by their names in MLflow."""
+    plan = prepared.plan
+    kept = fitted.epochs[fitted.best_epoch - 1]
+    metrics = {f"{part}/{name}": value for part, s in scores.items() for name, value in s.metrics().items()}
+    return metrics | {
+        "train/loss": kept.train_loss,
+        "train/accuracy": kept.train_accuracy,
+        "train/best_epoch": fitted.best_epoch,
+        "train/epochs_run": len(fitted.epochs),
+        "train/batch_halvings": fitted.batch_halvings,
+        "cost/trainable_parameters": plan.trainable_parameters,
+        "cost/frozen_parameters": plan.total_parameters - plan.trainable_parameters,
+        "cost/total_parameters": plan.total_parameters,
+        "cost/train_seconds": fitted.seconds,
+        "cost/seconds_per_epoch": fitted.seconds / len(fitted.epochs),
+        "cost/peak_memory_mb": _peak_memory_mb(prepared.compute),
+        "cost/prefix_images": fitted.prefix_images,
+        "cost/suffix_images": fitted.suffix_images,
+        "cost/backward_images": fitted.backward_images,
+        "cost/model_mb": model_bytes / 1e6,
+        "cost/latency_p50_ms": latency.p50_ms,
+        "cost/latency_p95_ms": latency.p95_ms,
+        "cost/seconds_per_100_images": latency.seconds_per_100,
+    }
+
+
+def _peak_memory_mb(compute: Compute) -> float:
+    """Highest memory of this process so far: on CUDA of the device, else resident."""
+    if compute.device == "cuda":
+        return torch.cuda.max_memory_allocated() / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
+
+
+def _environment(compute: Compute) -> dict[str, Any]:
+    packages = ("torch", "torchvision", "timm", "mlflow", "numpy", "pillow", "scikit-learn")
+    return {
+        "tlcompare": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": compute.device_name,
+        "precision": compute.precision,
+        "threads": compute.threads,
+    } | {name: version(name) for name in packages}
+
+
+def _note(run_id: str, prepared: Prepared, fitted: Fitted, scores: Mapping[str, Scores], latency: Latency) -> str:
+    """The run in Markdown, for the run's page."""
+    plan, config, store, split = prepared.plan, prepared.config, prepared.store, prepared.split
+    warning = "**RANDOM WEIGHTS: nothing here was pretrained.**\n\n" if config.weights == "none" else ""
+    names = {"val": "Validation", "test": "Test"}
+    sizes = {"val": len(split.val), "test": len(split.test)}
+    lines = [
+        f"**{names[part]} accuracy {s.accuracy:.2%}** on {sizes[part]} images; balanced {s.balanced_accuracy:.2%}, "
+        f"macro F1 {s.macro_f1:.3f}, log loss {s.log_loss:.3f}, calibration error {s.ece:.3f}."
+        for part, s in scores.items()
+    ]
+    if "test" not in scores:
+        lines[0] += " The test set was not opened."
+    share = plan.trainable_parameters / plan.total_parameters
+    return f"""{warning}{" ".join(lines)}
+
+- **Trained:** {len(plan.layers)} of {plan.listed} layers, {plan.trainable_parameters:,} of \
+{plan.total_parameters:,} weights ({share:.1%}). Blocks: {", ".join(plan.blocks) or "none, the head alone"}.
+- **Frozen:** nothing up to `{plan.cut.after}` changed; the digest of every frozen weight and statistic is the same \
+before and after training.
+- **Training:** {len(fitted.epochs)} epochs in {fitted.seconds:.1f} s, epoch {fitted.best_epoch} kept; \
+{len(split.train)} images of {store.name} in {len(store.classes)} classes, seed {config.seed}.
+- **Inference**, the same for every strategy of this backbone: {latency.p50_ms:.1f} ms for one image (95th \
+percentile {latency.p95_ms:.1f} ms), {latency.seconds_per_100:.2f} s for 100.
+- **Again:** `tlcompare train --config runs:/{run_id}` · **classify:** `tlcompare predict runs:/{run_id}/model FILE`
+"""
+
+
+def _git_commit() -> str:
+    """The commit that is checked out; `unknown` where this file is installed rather than checked out."""
+    here = Path(__file__)
+    if _git(here.parent, "ls-files", here.name) != here.name:
+        return "unknown"
+    return _git(here.parent, "rev-parse", "HEAD") or "unknown"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603
+            ["git", *arguments],  # noqa: S607
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
