@@ -45,6 +45,8 @@ def test_auto_leaves_an_option_open():
         ({"warmup_epochs": 11}, "--warmup-epochs 11.0 is more than --epochs 10"),
         ({"val_fraction": 0.6, "test_fraction": 0.5}, "leave nothing to train on"),
         ({"model": ["a"]}, "--model takes text"),
+        ({"views": 5, "augment": "flip"}, "--views 5 makes no sense with --augment flip"),
+        ({"epochs": 10**22}, "--epochs must be at most"),
     ],
 )
 def test_what_cannot_be_is_refused(options, said):
@@ -64,7 +66,14 @@ def test_all_problems_are_told_at_once():
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("lr: 1\nlr: 2\n", "written twice"), ("- a\n", "must hold"), ("a: [", "not valid YAML"), (None, "cannot read")],
+    [
+        ("lr: 1\nlr: 2\n", "written twice"),
+        ("batch-size: 1\nbatch_size: 2\n", "written twice"),
+        ("? [a, b]\n: 1\n", "not valid YAML"),
+        ("- a\n", "must hold"),
+        ("a: [", "not valid YAML"),
+        (None, "cannot read"),
+    ],
 )
 def test_bad_files_are_refused(tmp_path, text, said):
     path = tmp_path / "c.yaml"
@@ -72,6 +81,17 @@ def test_bad_files_are_refused(tmp_path, text, said):
         path.write_text(text)
     with pytest.raises(ConfigError, match=said):
         read_yaml(path)
+
+
+def test_yaml_means_what_it_says(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("unfreeze: 010\nlr: 1e-3\nscore_test: yes\nimage_size: auto\n")
+    config = resolve(read_yaml(path))
+    assert (config.unfreeze, config.lr, config.score_test, config.image_size) == ("010", 1e-3, True, None)
+    for odd in ("lr: 2020-01-01", "lr: !!set {a}", "lr: [1]", "epochs: ", "lr: !!python/object:os.system x"):
+        path.write_text(odd)
+        with pytest.raises(ConfigError, match=r"--lr|--epochs"):
+            resolve(read_yaml(path))
 
 
 def test_every_option_is_documented():

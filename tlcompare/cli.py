@@ -167,7 +167,7 @@ def plan(model: str, unfreeze: str, classes: int, image_size: int | None, as_jso
                 "name": x.name,
                 "operation": x.operation,
                 "block": x.block,
-                "trainable": sum(p in made.parameters for p in x.parameters) and x.weights,
+                "trainable": made.trained_in(x),
             }
             for x in made.layers
         ]

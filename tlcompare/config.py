@@ -58,12 +58,12 @@ class RunConfig:
     test_fraction: float = option(
         0.15, "Share of the images sealed for testing, where the data has no split.", above=0, at_most=0.8
     )
-    split_seed: int = option(0, "Seed of the split; keep it to compare runs.", at_least=0)
-    epochs: int = option(10, "Passes over the training images.", at_least=1)
+    split_seed: int = option(0, "Seed of the split; keep it to compare runs.", at_least=0, at_most=2**31 - 1)
+    epochs: int = option(10, "Passes over the training images.", at_least=1, at_most=100_000)
     head_first: int = option(
         0, "Of these, epochs that train the head alone first (LP-FT, arXiv 2202.10054).", at_least=0
     )
-    batch_size: int = option(32, "Images per optimizer step.", at_least=1)
+    batch_size: int = option(32, "Images per optimizer step.", at_least=1, at_most=65_536)
     optimizer: str = option("adamw", "Optimizer.", choices=("adamw", "sgd"))
     lr: float = option(3e-4, "Peak learning rate of the unfrozen layers.", above=0, at_most=1000)
     head_lr: float = option(3e-3, "Peak learning rate of the head.", above=0, at_most=1000)
@@ -74,7 +74,11 @@ class RunConfig:
     dropout: float = option(0.2, "Dropout before the last linear layer.", at_least=0, at_most=0.95)
     class_balance: str = option("none", "Weigh the loss by inverse class frequency.", choices=("none", "weighted"))
     clip_norm: float = option(1.0, "Gradient norm to clip to; 0 is off.", at_least=0)
-    patience: int = option(0, "Stop after this many epochs without a better validation accuracy; 0 is off.", at_least=0)
+    patience: int = option(
+        0,
+        "Stop after this many epochs without a better validation accuracy or, at the same, a lower loss; 0 is off.",
+        at_least=0,
+    )
     augment: str | None = option(
         None,
         "Views of a training image; auto is flip, or none where mirroring changes the class.",
@@ -108,6 +112,9 @@ class RunConfig:
             problems.append(f"--head-first {self.head_first} must be less than --epochs {self.epochs}")
         if self.warmup_epochs > self.epochs:
             problems.append(f"--warmup-epochs {self.warmup_epochs} is more than --epochs {self.epochs}")
+        most = {"none": 1, "flip": 2}.get(str(self.augment), self.views or 1)
+        if self.views and (self.views > most or (self.augment == "crop" and self.views == 1)):
+            problems.append(f"--views {self.views} makes no sense with --augment {self.augment}")
         if problems:
             raise ConfigError("; ".join(problems))
 
@@ -162,10 +169,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f"cannot read the configuration {path}: {e}") from e
     try:
-        loaded = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 (a subclass of SafeLoader)
+        loaded = yaml.load(text, Loader=_TextLoader)  # noqa: S506 (it builds text, lists and mappings only)
     except yaml.YAMLError as e:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(e).split())}") from e
-    if loaded is None:
+    if loaded in (None, ""):
         return {}
     if not isinstance(loaded, dict):
         raise ConfigError(f"{path} must hold `option: value` lines, not a {type(loaded).__name__}")
@@ -182,15 +189,16 @@ _FIELDS = {f.name: f for f in fields(RunConfig)}
 _TYPES = typing.get_type_hints(RunConfig)
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML lets a later key win silently; here a key written twice is an error."""
+class _TextLoader(yaml.BaseLoader):
+    """Leaves every value as written, so that `010` or `1e-3` means what it says, and refuses a key written twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f'"{key.value}" is written twice', key.start_mark)
-            seen.add(key.value)
+            name = str(key.value).replace("-", "_")
+            if name in seen:
+                raise yaml.constructor.ConstructorError(None, None, f'"{name}" is written twice', key.start_mark)
+            seen.add(name)
         return super().construct_mapping(node, deep)
 
 
@@ -216,7 +224,7 @@ def _convert(name: str, value: Any) -> Any:
         if lowered not in _TRUE | _FALSE:
             raise problem
         return lowered in _TRUE
-    if isinstance(value, bool | list | dict):
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
         raise problem
     if kind is str:
         return str(value)

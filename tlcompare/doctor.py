@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
+from huggingface_hub.constants import HF_HUB_CACHE
 
 from tlcompare import __version__
 from tlcompare.backbones.registry import BUILT_IN, get_backbone
@@ -35,6 +36,8 @@ def examine() -> dict[str, dict[str, str]]:
             "folder": f"{cache_dir()} ({shutil.disk_usage(_existing(cache_dir())).free / 1e9:.1f} GB free)",
             "pixel stores": _size(cache_dir() / "pixels"),
             "data sets": _size(cache_dir() / "datasets"),
+            "latencies": _size(cache_dir() / "latency"),
+            "hugging face": f"{HF_HUB_CACHE}: {_size(Path(HF_HUB_CACHE))}",
             "torch hub": f"{torch.hub.get_dir()}: {_size(Path(torch.hub.get_dir()))}",
         },
         "weights offline": {name: _weights(name) for name in BUILT_IN},

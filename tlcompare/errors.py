@@ -15,13 +15,13 @@ class UserError(Exception):
 
     def __init__(self, what: str, hint: str = "") -> None:
         self.what = without_credentials(what).rstrip(".")
-        self.hint = hint
-        super().__init__(f"{self.what}. {hint}".strip())
+        self.hint = without_credentials(hint)
+        super().__init__(f"{self.what}. {self.hint}".strip())
 
 
 def without_credentials(text: str) -> str:
     """The text with user names and passwords taken out of its URLs."""
-    return re.sub(r"(?<=://)[^/\s@]+@", "***@", text)
+    return re.sub(r"(?<=://)[^/\s]+@", "***@", text)
 
 
 class ConfigError(UserError):

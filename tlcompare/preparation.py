@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
@@ -102,6 +103,8 @@ def _settle(config: RunConfig, compute: Compute, backbone: Backbone, source: Sou
     augment = config.augment or ("flip" if source.mirrors else "none")
     return replace(
         config,
+        data=source.origin if Path(source.origin) == source.root else config.data,
+        weights=config.weights if config.weights in ("default", "none") else str(Path(config.weights).absolute()),
         image_size=backbone.preprocessing.size,
         augment=augment,
         views=config.views or DEFAULT_VIEWS[augment],

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import mlflow
 import torch
 
 from tlcompare.config import RunConfig
+from tlcompare.errors import TrackingError
 from tlcompare.freezing.graph import Classifier
 from tlcompare.preparation import Prepared, announce, prepare
 from tlcompare.progress import Reporter, reporting
 from tlcompare.tracking.models import log_dataset, log_model
 from tlcompare.tracking.record import final_metrics, log_end, log_epoch, log_predictions, log_start
-from tlcompare.tracking.runs import RunLog, open_run
+from tlcompare.tracking.runs import RunLog, open_run, shown_uri, store_problem
 from tlcompare.training.batches import Images
 from tlcompare.training.evaluate import Scores, predict, score
 from tlcompare.training.fit import Epoch, fit
@@ -41,6 +41,8 @@ def train(config: RunConfig) -> RunResult:
     Raises:
         UserError: anything a user can mend; the run, if it had begun, is marked failed with the reason.
     """
+    if problem := store_problem():
+        raise TrackingError(f"the tracking store {shown_uri()} cannot be used: {problem}", "Check MLFLOW_TRACKING_URI.")
     with reporting(config.epochs) as reporter:
         prepared = prepare(config, reporter)
         announce(prepared, reporter)
@@ -74,6 +76,7 @@ def _train(log: RunLog, prepared: Prepared, reporter: Reporter) -> RunResult:
         compute,
         on_step=reporter.step,
         on_epoch=on_epoch,
+        on_notice=reporter.say,
     )
     scores: dict[str, Scores] = {}
     for part, rows in {"val": split.val, "test": split.test}.items():
@@ -87,6 +90,6 @@ def _train(log: RunLog, prepared: Prepared, reporter: Reporter) -> RunResult:
     names = {"backbone": config.model, "unfreeze": config.unfreeze}
     model_id, model_bytes = log_model(model, prepared.backbone, store.classes, names)
     metrics = final_metrics(prepared, fitted, scores, latency, model_bytes)
-    mlflow.log_metrics(metrics, model_id=model_id, dataset=dataset)
+    log.scores(metrics, model_id, dataset)
     log_end(log, prepared, fitted, scores, latency)
     return RunResult(log.run_id, prepared, metrics)

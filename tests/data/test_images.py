@@ -100,6 +100,30 @@ def test_what_is_no_usable_image_says_why(data, said):
     assert said in str(error.value)
 
 
+def test_damage_anywhere_is_an_error_or_an_image():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "camera"
+    random = np.random.default_rng(0)
+    whole = {k: packed(RED, k, exif=exif) for k in ("JPEG", "PNG", "WEBP", "TIFF")} | {
+        k: packed(RED, k) for k in ("BMP", "GIF")
+    }
+    results = {"image": 0, "refused": 0}
+    for data in whole.values():
+        for _ in range(150):
+            spoilt = bytearray(data)
+            for at in random.integers(0, len(data), random.integers(1, 6)):
+                spoilt[at] = random.integers(256)
+            if random.random() < 0.2:
+                del spoilt[int(random.integers(len(spoilt))) :]
+            try:
+                assert decode(bytes(spoilt)).mode == "RGB"
+                results["image"] += 1
+            except DataError:
+                results["refused"] += 1
+    assert min(results.values()) > 50
+
+
 def test_square_takes_the_centre():
     image = Image.new("RGB", (60, 20), (0, 0, 255))
     image.paste((0, 255, 0), (20, 0, 40, 20))

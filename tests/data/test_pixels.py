@@ -157,7 +157,38 @@ def test_two_processes_may_build_the_same_store(folder):
     [t.join() for t in threads]
     assert len(stores) == 4
     assert all(np.array_equal(s.pixels, stores[0].pixels) for s in stores)
-    assert len(list((cache_dir() / "pixels").iterdir())) == 1
+    assert len(list((cache_dir() / "pixels").glob("[!.]*"))) == 1
+    assert sorted(s.decoded for s in stores) == [0, 0, 0, 36]
+
+
+def test_a_class_may_be_called_train(tmp_path, photos, monkeypatch):
+    monkeypatch.setenv("TLCOMPARE_CACHE", str(tmp_path / "cache"))
+    for old, new in (("red", "car"), ("green", "bus"), ("blue", "train")):
+        shutil.copytree(photos / old, tmp_path / "vehicles" / new)
+    store = opened(tmp_path / "vehicles")
+    assert store.classes == ("bus", "car", "train")
+    assert {f.part for f in store.files} == {""}
+
+
+@pytest.mark.parametrize(
+    ("names", "said"), [(("train", "val", "valid"), "two folders for val"), (("val", "test"), "no train folder")]
+)
+def test_a_division_that_cannot_be_is_refused(tmp_path, photos, names, said):
+    for name in names:
+        shutil.copytree(photos, tmp_path / "parts" / name)
+    with pytest.raises(DataError, match=said):
+        opened(tmp_path / "parts")
+
+
+def test_a_name_that_is_not_utf8_is_listed(folder):
+    import os
+
+    whole = (folder / "red" / "00.png").read_bytes()
+    with open(os.fsencode(folder / "red") + b"/\xff.png", "wb") as f:
+        f.write(whole)
+    with pytest.raises(DataError, match=r"udcff.png: its name is not valid UTF-8"):
+        opened(folder)
+    assert len(opened(folder, on_bad_image="skip").files) == 36
 
 
 def test_pixels_are_the_resized_image(folder):

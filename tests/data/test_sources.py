@@ -70,7 +70,7 @@ def test_another_archive_than_the_published_one_is_refused(publish, own_cache):
     published, _ = publish(archive(flower_members()), sha256="0" * 64)
     with pytest.raises(DataError, match=r"cannot download .*invalid hash"):
         find_source("flowers", published)
-    assert not list((own_cache / "datasets").iterdir())
+    assert not list((own_cache / "datasets").glob("[!.]*"))
 
 
 def test_offline_says_what_to_do():
@@ -96,7 +96,7 @@ def test_hostile_archives_write_nothing_outside(publish, own_cache, member):
     else:
         with pytest.raises(DataError, match="not a safe archive"):
             find_source("flowers", published)
-        assert not list((own_cache / "datasets").iterdir())
+        assert not list((own_cache / "datasets").glob("[!.]*"))
     inside = own_cache / "datasets"
     assert not [p for p in own_cache.parent.rglob("outside*") if inside not in p.parents]
     assert not Path("/tmp/outside-absolute.txt").exists()

@@ -1,6 +1,7 @@
 """The project from outside: mlflow run, mlflow models serve, and the files at the top."""
 
 import base64
+import dataclasses
 import json
 import os
 import re
@@ -19,7 +20,8 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
-from tlcompare.config import RunConfig, resolve
+from tlcompare.cli import main
+from tlcompare.config import RunConfig
 
 ROOT = Path(__file__).parents[2]
 
@@ -129,14 +131,13 @@ def post(port, body):
         return e.code, e.read().decode()
 
 
-def test_mlproject_options_are_those_of_the_command():
-    project = yaml.safe_load((ROOT / "MLproject").read_text())
-    assert project["conda_env"] == "conda.yaml"
-    parameters = project["entry_points"]["main"]["parameters"]
-    defaults = {name: p["default"] for name, p in parameters.items()}
-    assert resolve(defaults) == RunConfig()
-    for name in parameters:
-        assert f"--{name} {{{name}}}" in project["entry_points"]["main"]["command"]
+def test_every_option_reaches_the_command_as_a_parameter():
+    project = mlflow.projects.utils.load_project(str(ROOT))
+    assert yaml.safe_load((ROOT / "MLproject").read_text())["conda_env"] == "conda.yaml"
+    for field in dataclasses.fields(RunConfig):
+        command = project.get_entry_point("main").compute_command({field.name: "x"}, None)
+        assert command.endswith(f"train --{field.name} x")
+        assert f"--{field.name}" in {o for p in main.commands["train"].params for o in p.opts}
 
 
 def test_conda_yaml_has_the_versions_of_the_constraints():

@@ -153,10 +153,10 @@ RUINOUS += ["--lr", 1000, "--head-lr", 1000, "--weight-decay", 1e30]
 def test_a_run_that_fails_says_why(tlcompare, photos):
     result = tlcompare("train", "--data", photos, *RUINOUS)
     assert result.exit_code == 2
-    assert "the loss became" in result.stderr
+    assert "loss became" in result.stderr
     (run,) = MlflowClient().search_runs([MlflowClient().get_experiment_by_name("tlcompare").experiment_id])
     assert run.info.status == "FAILED"
-    assert "the loss became" in run.data.tags["tlcompare.reason"]
+    assert "loss became" in run.data.tags["tlcompare.reason"]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -5,7 +5,10 @@ from torch import nn
 from tlcompare.backbones.registry import BUILT_IN, Backbone, get_backbone
 from tlcompare.data.images import Preprocessing
 from tlcompare.errors import BackboneError
+from tlcompare.freezing._tracing import output_of
+from tlcompare.freezing.graph import FEATURES, latest_cut, split
 from tlcompare.freezing.layers import trace
+from tlcompare.freezing.strategy import make_plan
 
 OTHERS = (
     "torchvision:resnet18",
@@ -16,7 +19,14 @@ OTHERS = (
     "timm:mobilenetv3_small_050",
     "timm:convnext_atto",
 )
-FIXED_SIZE = ("torchvision:googlenet", "timm:vit_tiny_patch16_224", "timm:levit_128s", "torchvision:vgg11")
+# Attention gives a tuple, and shufflenet splits tensors in two.
+FIXED_SIZE = (
+    "torchvision:vit_b_32",
+    "torchvision:googlenet",
+    "timm:vit_tiny_patch16_224",
+    "timm:levit_128s",
+    "torchvision:vgg11",
+)
 
 
 @pytest.mark.parametrize(
@@ -85,11 +95,33 @@ def test_every_torchvision_model_can_be_listed_or_says_why():
     for name in small:
         backbone = get_backbone(f"torchvision:{name}")
         try:
-            assert trace(backbone, backbone.build()).layers
+            listed = trace(backbone, backbone.build())
         except BackboneError as e:
             refused.append(str(e))
+            continue
+        assert make_plan(listed, "all", 5).backbone_parameters == listed.weights
+        for block in listed.blocks:
+            cut = latest_cut(listed, {x.name for x in listed.layers if x.block == block})
+            node = next(n for n in listed.network.graph.nodes if n.name == cut.node)
+            assert node.meta["gives_tensor"]
+            assert (cut.after == FEATURES) == (node is output_of(listed.network))
     assert len(small) >= 70
     assert refused == []
+
+
+def test_a_cut_is_never_where_a_tuple_flows(layer_list):
+    listed = layer_list("torchvision:shufflenet_v2_x0_5")
+    x = torch.randn(2, 3, 64, 64)
+    for depth in range(10, len(listed.layers), 20):
+        cut = make_plan(listed, str(depth), 5).cut
+        prefix, suffix = split(listed.network, cut.node)
+        assert cut.after != FEATURES
+        assert prefix(x).shape[1:] == cut.shape
+        torch.testing.assert_close(suffix(prefix(x)), listed.network(x))
+
+
+def test_googlenet_sees_what_its_weights_were_trained_on():
+    assert get_backbone("torchvision:googlenet").build().transform_input
 
 
 class Branching(nn.Module):
@@ -103,7 +135,7 @@ class Branching(nn.Module):
 
 def test_what_cannot_be_traced_is_a_clear_error():
     backbone = Backbone("branching", Branching, Preprocessing(8, (0,) * 3, (1,) * 3, "bilinear", 1.0), None, True)
-    with pytest.raises(BackboneError, match='"branching" cannot be traced'):
+    with pytest.raises(BackboneError, match='"branching at 8 pixels" cannot be traced'):
         trace(backbone, Branching())
 
 

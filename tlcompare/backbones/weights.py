@@ -41,12 +41,13 @@ class WeightSource(Protocol):
 
 @dataclass(frozen=True)
 class PackagedWeights:
-    """A file inside an installed Python package."""
+    """A file inside an installed Python package; `in_order` if it has the tensors in the network's order only."""
 
     package: str
     path: str
     sha256: str
     install: str
+    in_order: bool = False
 
     def cached(self) -> Path | None:
         spec = importlib.util.find_spec(self.package)
@@ -166,6 +167,8 @@ def load_weights(
         path = Path(choice).expanduser()
         shown = f"{path.name} sha256:{sha256_of(path)[:16]}" if path.is_file() else ""
     state = read_state(path)
+    if choice == "default" and isinstance(source, PackagedWeights) and source.in_order:
+        state = dict(zip(network.state_dict(), state.values(), strict=False))
     needed = _without_classifier(network.state_dict()) if classifier else network.state_dict()
     misfit = _misfit(state, needed)
     if misfit and rename is not None:
@@ -212,7 +215,7 @@ def read_state(path: Path) -> StateDict:
 
 def _is_hub_content(path: Path) -> bool:
     blob = path.resolve()
-    return not re.fullmatch(r"[0-9a-f]{64}", blob.name) or sha256_of(blob) == blob.name
+    return re.fullmatch(r"[0-9a-f]{64}", blob.name) is not None and sha256_of(blob) == blob.name
 
 
 def _misfit(state: StateDict, needed: StateDict) -> str:

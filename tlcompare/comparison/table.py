@@ -8,10 +8,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
-from mlflow.entities import Run
-
 from tlcompare.errors import TrackingError
-from tlcompare.tracking.reading import runs_by_id, runs_of_experiment
+from tlcompare.tracking.reading import LoggedRun, runs_by_id, runs_of_experiment
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def compare_runs(run_ids: Sequence[str], experiment: str | None) -> list[Row]:
         TrackingError: no such run or experiment, or none that this tool logged.
     """
     runs = runs_by_id(run_ids) if run_ids else runs_of_experiment(experiment)
-    rows = [_row(run) for run in runs if "trainable_parameters" in run.data.params]
+    rows = [_row(run) for run in runs if "trainable_parameters" in run.params]
     if not rows:
         raise TrackingError("there is no finished run to compare", "Train some: tlcompare train --help")
     return rows
@@ -86,8 +84,8 @@ def _aligned(line: Sequence[str], widths: Sequence[int], names: Sequence[str]) -
     return "  ".join(padded).rstrip()
 
 
-def _row(run: Run) -> Row:
-    params, metrics = run.data.params, run.data.metrics
+def _row(run: LoggedRun) -> Row:
+    params, metrics = run.params, run.metrics
     return Row(
         backbone=params["backbone"],
         strategy=params["strategy"],
@@ -97,7 +95,7 @@ def _row(run: Run) -> Row:
         trainable_weights=int(params["trainable_parameters"]),
         train_seconds=metrics.get("cost/train_seconds"),
         note="RANDOM WEIGHTS" if params.get("weights") == "none" else "",
-        run_id=run.info.run_id,
+        run_id=run.run_id,
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from PIL import TiffImagePlugin as _tiff  # noqa: F401 (importing a plugin is what makes Pillow read its format)
 from PIL import WebPImagePlugin as _webp  # noqa: F401
 
@@ -19,6 +20,17 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS = 89_000_000
 # Pillow warns of what `decode` refuses.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# What Pillow raises on damaged files.
+_BROKEN = (OSError, SyntaxError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, struct.error)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
@@ -54,12 +66,12 @@ def decode(data: bytes) -> Image.Image:
         if image.width * image.height > MAX_PIXELS:
             raise DataError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}")
         image.load()
-        return _to_rgb(ImageOps.exif_transpose(image))
+        return _to_rgb(_upright(image))
     except UnidentifiedImageError as e:
         raise DataError(f"not an image of a known format ({', '.join(FORMATS)})") from e
     except Image.DecompressionBombError as e:
         raise DataError(f"more than {MAX_PIXELS:,} pixels") from e
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, OverflowError) as e:
+    except _BROKEN as e:
         raise DataError(f"broken image: {e}") from e
 
 
@@ -80,6 +92,15 @@ def content_hash(image: Image.Image) -> str:
     digest = hashlib.sha256(f"{image.width}x{image.height}".encode())
     digest.update(image.tobytes())
     return digest.hexdigest()
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its EXIF orientation says; EXIF data that cannot be read is ignored, as viewers do."""
+    try:
+        turn = _TURNS.get(image.getexif().get(0x0112, 1))
+    except _BROKEN:
+        return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tlcompare.data.images import Preprocessing, content_hash, decode, square
 from tlcompare.data.sources import Source
 from tlcompare.errors import DataError
-from tlcompare.files import cache_dir, new_folder, sha256_of
+from tlcompare.files import cache_dir, locked, new_folder, sha256_of
 
 Progress = Callable[[int, int], None]
 _FORMAT = 1
@@ -111,13 +111,15 @@ def open_store(
     content = [[f.path, f.label, f.part, p] for f, p in zip(files, prints, strict=True)]
     key = hashlib.sha256(json.dumps([settings, classes, content]).encode()).hexdigest()
     folder = cache_dir() / "pixels" / key[:32]
-    index, decoded = _read_index(folder), 0
-    if index is None:
-        shutil.rmtree(folder, ignore_errors=True)
-        _build(folder, source.root, classes, files, preprocessing, progress)
-        index, decoded = _read_index(folder), len(files)
+    decoded = 0
+    with locked(folder):
+        index = _read_index(folder)
         if index is None:
-            raise DataError(f"the pixel store {folder} was damaged while it was written", "Check the disk, try again.")
+            shutil.rmtree(folder, ignore_errors=True)
+            _build(folder, source.root, classes, files, preprocessing, progress)
+            index, decoded = _read_index(folder), len(files)
+    if index is None:
+        raise DataError(f"the pixel store {folder} was damaged while it was written", "Check the disk, try again.")
     store = _open(source.name, folder, index, preprocessing.size, decoded)
     if store.bad and on_bad_image == "error":
         listed = "; ".join(f"{b.path}: {b.reason}" for b in store.bad)
@@ -135,20 +137,14 @@ def list_files(root: Path) -> tuple[list[str], list[ImageFile]]:
     Raises:
         DataError: no class folders, one class only, or an empty class.
     """
-    divided = {_SPLIT_FOLDERS[d.name.lower()]: d for d in _folders(root) if d.name.lower() in _SPLIT_FOLDERS}
-    if len(divided) > 1 or set(divided) == {"train"}:
-        if "train" not in divided:
-            raise DataError(f"{root} has {' and '.join(sorted(divided))} folders but no train folder")
-        parts = divided
-    else:
-        parts = {"": root}
-    classes = sorted({d.name for top in parts.values() for d in _folders(top)})
+    parts = _divided(root) or {"": root}
+    classes = sorted({_printable(d.name) for top in parts.values() for d in _folders(top)})
     if len(classes) < 2:
         found = f'one class only, "{classes[0]}"' if classes else "no class folders"
         raise DataError(f"{root} has {found}", "Put the images of each class into a folder of its own.")
     label_of = {name: i for i, name in enumerate(classes)}
     files = [
-        ImageFile(str(path.relative_to(root)), label_of[folder.name], part)
+        ImageFile(str(path.relative_to(root)), label_of[_printable(folder.name)], part)
         for part, top in sorted(parts.items())
         for folder in _folders(top)
         for path in _files(folder)
@@ -161,6 +157,20 @@ def list_files(root: Path) -> tuple[list[str], list[ImageFile]]:
             "Add images or remove the folder.",
         )
     return classes, files
+
+
+def _divided(root: Path) -> dict[str, Path]:
+    """Folders of train, val and test by part, if there are such folders with class folders in them."""
+    named = [d for d in _folders(root) if d.name.lower() in _SPLIT_FOLDERS and _folders(d)]
+    parts: dict[str, Path] = {}
+    for folder in named:
+        part = _SPLIT_FOLDERS[folder.name.lower()]
+        if part in parts:
+            raise DataError(f'{root} has two folders for {part}: "{parts[part].name}" and "{folder.name}"')
+        parts[part] = folder
+    if parts and "train" not in parts:
+        raise DataError(f"{root} has {' and '.join(d.name for d in named)} folders but no train folder")
+    return parts
 
 
 def _folders(root: Path) -> list[Path]:
@@ -201,8 +211,11 @@ def _build(
 
     def load(file: ImageFile) -> tuple[str, bytes] | str:
         try:
+            file.path.encode()
             image = decode((root / file.path).read_bytes())
             return content_hash(image), square(image, preprocessing).tobytes()
+        except UnicodeEncodeError:
+            return "its name is not valid UTF-8"
         except OSError as e:
             return f"cannot be read: {e.strerror}"
         except DataError as e:
@@ -214,7 +227,7 @@ def _build(
                 chunk = files[start : start + _CHUNK]
                 for file, loaded in zip(chunk, _parallel(load, chunk), strict=True):
                     if isinstance(loaded, str):
-                        bad.append(BadFile(file.path, loaded))
+                        bad.append(BadFile(_printable(file.path), loaded))
                         continue
                     good.append(file)
                     hashes.append(loaded[0])
@@ -232,6 +245,10 @@ def _build(
         body = json.dumps(index)
         seal = hashlib.sha256(body.encode()).hexdigest()
         (temporary / "index.json").write_text(f"{seal}\n{body}", encoding="utf-8")
+
+
+def _printable(path: str) -> str:
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _read_index(folder: Path) -> dict[str, Any] | None:

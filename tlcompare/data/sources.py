@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from tlcompare.errors import DataError, did_you_mean
-from tlcompare.files import cache_dir, download, first_line, new_folder
+from tlcompare.files import cache_dir, download, first_line, locked, new_folder
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,10 @@ _MIRRORING_CHANGES = (
 
 def _made(name: str, write: Callable[[Path], None]) -> Path:
     final = cache_dir() / "datasets" / name
-    if not final.is_dir():
-        with new_folder(final) as folder:
-            write(folder)
+    with locked(final):
+        if not final.is_dir():
+            with new_folder(final) as folder:
+                write(folder)
     return final
 
 
@@ -176,7 +177,7 @@ def _torchvision_splits(kind: Any, name: str) -> Iterator[tuple[str, Any]]:
         try:
             yield split, kind(**shared, **arguments)
         except ValueError as e:
-            if split != "val":
+            if split == "train":
                 raise DataError(f"torchvision's {name} cannot be opened: {e}") from e
         except (RuntimeError, OSError, TypeError) as e:
             raise DataError(

@@ -35,7 +35,7 @@ def trace_features(backbone: Backbone, network: nn.Module) -> fx.GraphModule:
         NameError,
         AssertionError,
     ) as e:
-        raise _untraceable(backbone.name, first_line(e)) from e
+        raise _untraceable(f"{backbone.name} at {backbone.preprocessing.size} pixels", first_line(e)) from e
     if backbone.classifier:
         _drop_classifier(traced, backbone.name)
     _split_fused_norms(traced)
@@ -198,13 +198,16 @@ class _ShapeRecorder(fx.Interpreter):
 
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
-        if isinstance(value, Tensor) and n.op not in ("get_attr", "output") and value.dim() > 0:
-            self.shapes[n.name] = tuple(value.shape[1:])
+        n.meta["gives_tensor"] = isinstance(value, Tensor) and n.op not in ("get_attr", "output")
+        first = value[0] if isinstance(value, tuple) and value else value
+        owns = n.op == "call_module" and any(True for _ in self.fetch_attr(str(n.target)).parameters())
+        if isinstance(first, Tensor) and first.dim() > 0 and (n.meta["gives_tensor"] or owns):
+            self.shapes[n.name] = tuple(first.shape[1:])
         return value
 
 
 def shapes_of(traced: fx.GraphModule, size: int) -> dict[str, tuple[int, ...]]:
-    """Shape per image of every node that gives a tensor."""
+    """Shape per image of every node that gives a tensor, or has weights and gives a tensor first in a tuple."""
     recorder = _ShapeRecorder(traced)
     with torch.inference_mode():
         recorder.run(torch.zeros(2, 3, size, size))
@@ -214,7 +217,7 @@ def shapes_of(traced: fx.GraphModule, size: int) -> dict[str, tuple[int, ...]]:
 def _untraceable(name: str, reason: str) -> BackboneError:
     return BackboneError(
         f'"{name}" cannot be traced by torch.fx: {reason}',
-        "Its layers cannot be listed; take another backbone.",
+        "Some networks take one --image-size only, their own; others cannot be listed at all.",
     )
 
 

@@ -39,7 +39,7 @@ def latest_cut(layers: LayerList, changing: Collection[str]) -> Cut:
         reached = layer_of.get(node.name, reached)
         if reached.name in changing:
             break
-        if node in points:
+        if node in points and node.meta["gives_tensor"]:
             best = (node, reached)
     assert best is not None, "the input is always a point with a single tensor"
     node, layer = best

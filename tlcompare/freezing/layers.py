@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from torch import fx, nn
 
 from tlcompare.backbones.registry import Backbone, get_backbone
+from tlcompare.errors import BackboneError
 from tlcompare.freezing._tracing import operation_of, output_of, shapes_of, trace_features
 
 
@@ -23,7 +24,7 @@ class Layer:
         operation: conv, linear, norm, activation, pad, add, pool, dropout, attention, reshape, ...
         block: name of the block it belongs to.
         parameters: names of its weights in the network.
-        weights: how many numbers those are.
+        sizes: how many numbers each of those holds.
         shape: what it gives for one image, without the batch dimension.
     """
 
@@ -32,8 +33,13 @@ class Layer:
     operation: str
     block: str
     parameters: tuple[str, ...]
-    weights: int
+    sizes: tuple[int, ...]
     shape: tuple[int, ...]
+
+    @property
+    def weights(self) -> int:
+        """How many numbers all its weights hold."""
+        return sum(self.sizes)
 
 
 @dataclass(frozen=True)
@@ -113,11 +119,13 @@ def _describe(
     block_of = _block_namer(backbone, [_path(n) for n in nodes])
     sizes = {name: p.numel() for name, p in traced.named_parameters(remove_duplicate=False)}
     seen: dict[str, int] = {}
+    owned: set[str] = set()
     layers: list[Layer] = []
     for number, node in enumerate(nodes, start=1):
         base = _path(node)
         count = seen[base] = seen.get(base, -1) + 1
-        parameters = tuple(_owned_parameters(traced, node))
+        parameters = tuple(p for p in _owned_parameters(traced, node) if p not in owned)
+        owned.update(parameters)
         layers.append(
             Layer(
                 number=number,
@@ -125,9 +133,14 @@ def _describe(
                 operation=operation_of(traced, node),
                 block=block_of(base) if _has_place(node) else layers[-1].block if layers else "input",
                 parameters=parameters,
-                weights=sum(sizes[p] for p in parameters),
+                sizes=tuple(sizes[p] for p in parameters),
                 shape=shapes[node.name],
             )
+        )
+    if lost := {name for name, _ in traced.named_parameters()} - owned:
+        raise BackboneError(
+            f'"{backbone.name}" has weights that belong to no layer, such as "{min(lost)}"',
+            "They could not be unfrozen; take another backbone.",
         )
     return tuple(layers)
 
@@ -150,14 +163,14 @@ def _path(node: fx.Node) -> str:
 
 
 def _owned_parameters(traced: fx.GraphModule, node: fx.Node) -> Iterable[str]:
-    """Weights of the node's module, and weights it is the first to take by name."""
+    """Weights of the node's module, and weights it takes by name."""
     if node.op == "call_module":
         module = traced.get_submodule(str(node.target))
         own = [n for n, _ in module.named_parameters() if not n.startswith("act.")]
         yield from (f"{node.target}.{n}" for n in own)
     parameters = dict(traced.named_parameters(remove_duplicate=False))
     for source in node.all_input_nodes:
-        if source.op == "get_attr" and source.target in parameters and next(iter(source.users)) is node:
+        if source.op == "get_attr" and source.target in parameters:
             yield str(source.target)
 
 

@@ -56,6 +56,10 @@ class FreezePlan:
         touched = (x.block for x in self.layers if self.parameters.intersection(x.parameters))
         return tuple(dict.fromkeys(touched))
 
+    def trained_in(self, layer: Layer) -> int:
+        """How many of a layer's weights train."""
+        return sum(s for n, s in zip(layer.parameters, layer.sizes, strict=True) if n in self.parameters)
+
     def to_dict(self) -> dict[str, Any]:
         """The plan as `tlcompare plan --json` prints it."""
         return {

@@ -7,19 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from tlcompare.config import RunConfig
 from tlcompare.training.evaluate import Scores
 from tlcompare.training.fit import Epoch
 
 _TRAIN, _VAL = "#0072B2", "#D55E00"  # told apart by the colour-blind (Okabe and Ito)
 
 
-def learning_curves(epochs: Sequence[Epoch], best_epoch: int, title: str) -> Figure:
+def learning_curves(epochs: Sequence[Epoch], best_epoch: int, config: RunConfig, title: str) -> Figure:
     """Loss and accuracy over the epochs, training and validation; the epoch that was kept is marked."""
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     figure.suptitle(title)
     numbers = [e.number for e in epochs]
     for axes, what, unit in zip(figure.subplots(1, 2), ("loss", "accuracy"), ("nats", "share of images"), strict=True):
-        label = "training (augmented, smoothed labels)" if what == "loss" else "training (augmented)"
+        notes = ["augmented"] if config.augment != "none" else []
+        notes += ["smoothed labels"] if config.label_smoothing and what == "loss" else []
+        label = f"training ({', '.join(notes)})" if notes else "training"
         axes.plot(numbers, [getattr(e, f"train_{what}") for e in epochs], "o-", color=_TRAIN, label=label)
         axes.plot(numbers, [getattr(e, f"val_{what}") for e in epochs], "s--", color=_VAL, label="validation")
         axes.axvline(best_epoch, color="0.6", linewidth=1, linestyle=":", label=f"kept: epoch {best_epoch}")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-import resource
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -15,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from tlcompare import __version__
@@ -61,6 +58,7 @@ def log_start(log: RunLog, prepared: Prepared) -> None:
             "tlcompare.straddling_images": prepared.straddling,
             "tlcompare.test_opened": "false",
             "mlflow.source.git.commit": _git_commit(),
+            "tlcompare.git_dirty": str(bool(_git(Path(__file__).parents[1], "status", "--porcelain", "."))).lower(),
         }
     )
     log.text("config.yaml", to_yaml(config))
@@ -75,6 +73,7 @@ def log_start(log: RunLog, prepared: Prepared) -> None:
             "block": x.block,
             "weights": x.weights,
             "unfrozen": x.name in trained,
+            "trainable": plan.trained_in(x),
         }
         for x in prepared.layers.layers
     ]
@@ -127,7 +126,7 @@ def log_end(
     """Figures, scores per class, and the run's page."""
     config = prepared.config
     title = f"{config.model}, unfreeze {config.unfreeze}"
-    log.figure("figures/learning_curves.png", learning_curves(fitted.epochs, fitted.best_epoch, title))
+    log.figure("figures/learning_curves.png", learning_curves(fitted.epochs, fitted.best_epoch, config, title))
     for part, scored in scores.items():
         log.figure(f"figures/confusion_{part}.png", confusion(scored, f"{title}: {part}"))
         log.table(f"scores/{part}_classes.csv", pd.DataFrame([asdict(c) for c in scored.classes]))
@@ -157,7 +156,7 @@ def final_metrics(
         "cost/total_parameters": plan.total_parameters,
         "cost/train_seconds": fitted.seconds,
         "cost/seconds_per_epoch": fitted.seconds / len(fitted.epochs),
-        "cost/peak_memory_mb": _peak_memory_mb(prepared.compute),
+        "cost/peak_memory_mb": fitted.peak_memory_mb,
         "cost/prefix_images": fitted.prefix_images,
         "cost/suffix_images": fitted.suffix_images,
         "cost/backward_images": fitted.backward_images,
@@ -166,14 +165,6 @@ def final_metrics(
         "cost/latency_p95_ms": latency.p95_ms,
         "cost/seconds_per_100_images": latency.seconds_per_100,
     }
-
-
-def _peak_memory_mb(compute: Compute) -> float:
-    """Highest memory of this process so far: on CUDA of the device, else resident."""
-    if compute.device == "cuda":
-        return torch.cuda.max_memory_allocated() / 1e6
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
 
 
 def _environment(compute: Compute) -> dict[str, Any]:

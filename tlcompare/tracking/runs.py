@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import signal
@@ -18,6 +19,7 @@ from typing import Any
 import mlflow
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
+from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 
 from tlcompare.config import RunConfig
@@ -51,8 +53,13 @@ class RunLog:
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log metrics in one request; values that are not finite, which break charts, are left out."""
         now = int(time.time() * 1000)
-        finite = [Metric(k, v, now, step) for k, v in values.items() if v == v and abs(v) != float("inf")]
+        finite = [Metric(k, v, now, step) for k, v in values.items() if math.isfinite(v)]
         MlflowClient().log_batch(self.run_id, metrics=finite)
+
+    def scores(self, values: Mapping[str, float], model_id: str, dataset: MetaDataset) -> None:
+        """Log final metrics, tied to the model that has them and the data they were measured on."""
+        finite = {k: v for k, v in values.items() if math.isfinite(v)}
+        mlflow.log_metrics(finite, model_id=model_id, dataset=dataset)
 
     def text(self, path: str, text: str) -> None:
         MlflowClient().log_text(self.run_id, text, path)
@@ -102,9 +109,11 @@ def open_run(config: RunConfig, name: str) -> Iterator[RunLog]:
         reason = str(e) if isinstance(e, UserError) else f"{type(e).__name__}: {first_line(e)}"
         raise
     finally:
-        if reason:
-            log.tags({"tlcompare.reason": without_credentials(reason)[:4000]})
-        mlflow.end_run(RunStatus.to_string(status))
+        try:
+            if reason:
+                log.tags({"tlcompare.reason": without_credentials(reason)[:4000]})
+        finally:
+            mlflow.end_run(RunStatus.to_string(status))
 
 
 def experiment_name(config: RunConfig) -> str:
@@ -130,11 +139,18 @@ def logged_config(uri: str) -> dict[str, Any]:
 
 
 def store_problem() -> str:
-    """Why the tracking store cannot be used; empty if it can."""
+    """Why the tracking store cannot be used, found out within seconds; empty if it can."""
+    patience = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+    before = {name: os.environ.get(name) for name in patience}
+    os.environ.update({name: before[name] or value for name, value in patience.items()})
     try:
         MlflowClient().search_experiments(max_results=1)
     except (mlflow.MlflowException, OSError) as e:
         return without_credentials(first_line(e))
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
     return ""
 
 

@@ -57,11 +57,16 @@ class Scores:
 def predict(model: Classifier, images: Images, rows: Indices) -> NDArray[np.float32]:
     """Class probabilities, float32 of shape (len(rows), classes), in eval mode and full precision."""
     model.eval()
-    parts = []
-    with torch.inference_mode():
-        for batch in in_order(rows, _BATCH):
-            parts.append(model(images.plain(batch)).float().softmax(1).cpu().numpy())
-    return np.concatenate(parts)
+    size = _BATCH
+    while True:
+        try:
+            with torch.inference_mode():
+                parts = [model(images.plain(b)).float().softmax(1).cpu().numpy() for b in in_order(rows, size)]
+            return np.concatenate(parts)
+        except RuntimeError as e:
+            if not out_of_memory(e) or size == 1:
+                raise
+        size //= 2
 
 
 def score(probabilities: NDArray[np.float32], labels: Sequence[int], classes: Sequence[str]) -> Scores:
@@ -85,6 +90,11 @@ def score(probabilities: NDArray[np.float32], labels: Sequence[int], classes: Se
         ),
         confusion=confusion_matrix(truth, predicted, labels=every),
     )
+
+
+def out_of_memory(e: RuntimeError) -> bool:
+    """Whether torch failed for lack of memory, on any device."""
+    return isinstance(e, torch.OutOfMemoryError) or "can't allocate memory" in str(e) or "out of memory" in str(e)
 
 
 def mean_log_loss(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> float:

@@ -22,7 +22,8 @@ from tlcompare.freezing.layers import LayerList
 from tlcompare.freezing.strategy import FreezePlan, freeze, set_training
 from tlcompare.training.batches import Images, Indices, shuffled
 from tlcompare.training.device import Compute
-from tlcompare.training.evaluate import mean_log_loss, predict
+from tlcompare.training.evaluate import mean_log_loss, out_of_memory, predict
+from tlcompare.training.memory import peak_mb, reset_peak
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Fitted:
         best_epoch: number of the epoch with the best validation accuracy, ties going to the lower loss.
         seconds: of training and of validating after each epoch.
         prefix_images, suffix_images, backward_images: image-passes through prefix, suffix and backwards.
+        peak_memory_mb: highest memory while training.
         batch_halvings: how often a batch was split because it did not fit into memory.
         frozen_digest: SHA-256 of everything frozen, the same before and after.
     """
@@ -66,6 +68,7 @@ class Fitted:
     prefix_images: int
     suffix_images: int
     backward_images: int
+    peak_memory_mb: float
     batch_halvings: int
     frozen_digest: str
 
@@ -92,6 +95,8 @@ class _Trainer:
     optimizer: torch.optim.Optimizer
     class_weights: Tensor
     micro_batch: int
+    least_micro_batch: int
+    on_notice: Callable[[str], None] | None
     counts: _Counts = field(default_factory=_Counts)
 
 
@@ -106,6 +111,7 @@ def fit(
     *,
     on_step: StepReport | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
+    on_notice: Callable[[str], None] | None = None,
 ) -> Fitted:
     """Train `model` in place and leave it with the weights of its best epoch.
 
@@ -119,12 +125,16 @@ def fit(
         compute: device and precision.
         on_step: called with (epoch, step, steps, mean loss, mean accuracy), the numbers from 1.
         on_epoch: called after each epoch.
+        on_notice: called with a sentence when a batch had to be split.
 
     Raises:
-        TrainingError: a loss that is not finite, no memory for a single image, or a frozen weight that moved.
+        TrainingError: a loss that is not finite, no memory for the smallest batch, or a frozen weight that moved.
     """
+    if config.batch_size == 1 and any(x.operation == "norm" and x.name in plan.whole for x in layers.layers):
+        raise TrainingError("--batch-size 1: norms that train need two images or more")
     before = digest(frozen_state(layers, plan))
     torch.manual_seed(config.seed)
+    reset_peak(compute.device)
     trainer = _Trainer(
         model=model,
         images=images,
@@ -132,7 +142,9 @@ def fit(
         compute=compute,
         optimizer=_make_optimizer(model, layers, plan, config),
         class_weights=_class_weights(images, split.train, config).to(compute.device),
-        micro_batch=config.batch_size,
+        micro_batch=config.batch_size + 1,
+        least_micro_batch=2 if any(x.operation == "norm" and x.name in plan.whole for x in layers.layers) else 1,
+        on_notice=on_notice,
     )
     truth = np.asarray(images.store.labels)[split.val]
     epochs: list[Epoch] = []
@@ -159,6 +171,11 @@ def fit(
             head_lr=max(g["lr"] for g in groups if g["head"]),
             seconds=time.perf_counter() - start,
         )
+        if not math.isfinite(result.val_loss):
+            raise TrainingError(
+                f"the validation loss became {result.val_loss} in epoch {epoch + 1}: "
+                + _likely_cause(epoch, len(epochs) + 1, config)
+            )
         epochs.append(result)
         if on_epoch:
             on_epoch(result)
@@ -181,6 +198,7 @@ def fit(
         prefix_images=counts.prefix,
         suffix_images=counts.suffix,
         backward_images=counts.backward,
+        peak_memory_mb=peak_mb(compute.device),
         batch_halvings=counts.halvings,
         frozen_digest=before,
     )
@@ -226,16 +244,21 @@ def _train_step(trainer: _Trainer, batch: Indices, epoch: int) -> tuple[float, i
             loss, correct = _accumulate(trainer, batch, epoch)
             break
         except RuntimeError as e:
-            if not _out_of_memory(e):
+            if not out_of_memory(e):
                 raise
-            if trainer.micro_batch <= 1:
+            least = trainer.least_micro_batch
+            if min(trainer.micro_batch, len(batch)) <= least:
                 raise TrainingError(
-                    "not enough memory to train on a single image",
+                    f"not enough memory to train on {least} image(s) at a time",
                     f"Take a smaller --image-size than {trainer.images.preprocessing.size}, or unfreeze less.",
                 ) from e
         trainer.optimizer.zero_grad(set_to_none=True)
-        trainer.micro_batch = (min(trainer.micro_batch, len(batch)) + 1) // 2
+        trainer.micro_batch = max((min(trainer.micro_batch, len(batch)) + 1) // 2, trainer.least_micro_batch)
         trainer.counts.halvings += 1
+        if trainer.on_notice:
+            trainer.on_notice(
+                f"out of memory: batches of {len(batch)} images are now computed {trainer.micro_batch} at a time"
+            )
         torch.set_rng_state(random_state)
         gc.collect()
         if trainer.compute.device == "cuda":
@@ -252,8 +275,9 @@ def _accumulate(trainer: _Trainer, batch: Indices, epoch: int) -> tuple[float, i
     labels = trainer.images.labels(batch)
     total_weight = trainer.class_weights[labels].sum()
     loss_sum, correct = torch.zeros((), device=labels.device), 0
-    for start in range(0, len(batch), trainer.micro_batch):
-        part = slice(start, start + trainer.micro_batch)
+    pieces = math.ceil(len(batch) / trainer.micro_batch)
+    for rows in np.array_split(np.arange(len(batch)), pieces):
+        part = slice(int(rows[0]), int(rows[-1]) + 1)
         x = trainer.images.augmented(batch[part], epoch)
         with trainer.compute.autocast():
             with torch.no_grad():
@@ -272,9 +296,9 @@ def _accumulate(trainer: _Trainer, batch: Indices, epoch: int) -> tuple[float, i
         torch.autograd.backward(loss)
         loss_sum += loss.detach()
         correct += int((logits.argmax(1) == labels[part]).sum())
-        trainer.counts.prefix += len(x)
-        trainer.counts.suffix += len(x)
-        trainer.counts.backward += len(x)
+    trainer.counts.prefix += len(batch)
+    trainer.counts.suffix += len(batch)
+    trainer.counts.backward += len(batch)
     return float(loss_sum), correct
 
 
@@ -332,10 +356,6 @@ def _changing(model: Classifier, layers: LayerList, plan: FreezePlan) -> dict[st
     """Weights and buffers that training moves."""
     frozen = {f"backbone.{name}" for name in frozen_state(layers, plan)}
     return {name: tensor for name, tensor in model.weights().items() if name not in frozen}
-
-
-def _out_of_memory(e: RuntimeError) -> bool:
-    return isinstance(e, torch.OutOfMemoryError) or "can't allocate memory" in str(e) or "out of memory" in str(e)
 
 
 def _likely_cause(epoch: int, step: int, config: RunConfig) -> str:

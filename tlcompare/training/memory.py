@@ -1,0 +1,35 @@
+"""Peak memory of a stretch of work."""
+
+from __future__ import annotations
+
+import re
+import resource
+import sys
+from pathlib import Path
+
+import torch
+
+
+def reset_peak(device: str) -> None:
+    """Start anew; where the system cannot (not Linux, not CUDA), the peak stays that of the whole process."""
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    else:
+        try:
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        except OSError:
+            return
+
+
+def peak_mb(device: str) -> float:
+    """Highest memory since `reset_peak`, in MB: on CUDA of the device, else resident memory of this process."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 1e6
+    try:
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+    except OSError:
+        found = None
+    if found:
+        return int(found.group(1)) * 1024 / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
