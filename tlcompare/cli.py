@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from tlcompare import __version__
-from tlcompare.config import RunConfig, describe, flag, read_yaml, resolve
+from tlcompare.config import RunConfig, describe, flag, read_yaml, resolve, takes
 from tlcompare.errors import UserError
 
 
@@ -56,6 +57,17 @@ def main(debug: bool) -> None:
     """
 
 
+class _RunOption(click.Option):
+    """An option that also takes underscores, which the help leaves out."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        every, self.opts = self.opts, self.opts[:1]
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = every
+
+
 def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Every field of RunConfig as an option, spelled with hyphens or, as `mlflow run` does, with underscores."""
     for option_field in reversed(fields(RunConfig)):
@@ -63,7 +75,9 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         spellings = dict.fromkeys([flag(name), f"--{name}"])
         boolean = option_field.type == "bool"
         extra: dict[str, Any] = {"is_flag": False, "flag_value": "true"} if boolean else {}
-        decorate = click.option(*spellings, name, default=None, help=describe(name), **extra)
+        decorate = click.option(
+            *spellings, name, cls=_RunOption, default=None, metavar=takes(name), help=describe(name), **extra
+        )
         command = decorate(command)
     return command
 
@@ -81,12 +95,19 @@ def train(config_file: str | None, **options: str | None) -> None:
     tlcompare train --config recipe.yaml --seed 1
     """
     given = {name: value for name, value in options.items() if value is not None}
-    config = resolve(_from_config(config_file), given)
+    saved, digest = _from_config(config_file)
+    config = resolve(saved, given)
+
+    from tlcompare.data.sources import require_known
+
+    require_known(config.data)
+    if sys.stderr.isatty():
+        click.echo("loading torch and MLflow", err=True)
 
     from tlcompare.run import train as train_one
     from tlcompare.tracking.runs import shown_uri
 
-    result = train_one(config)
+    result = train_one(config, None if "data" in given else digest)
     click.echo(f"validation accuracy   {result.metrics['val/accuracy']:.2%}")
     if "test/accuracy" in result.metrics:
         click.echo(f"test accuracy         {result.metrics['test/accuracy']:.2%}")
@@ -96,14 +117,15 @@ def train(config_file: str | None, **options: str | None) -> None:
     click.echo(f"model                 runs:/{result.run_id}/model")
 
 
-def _from_config(config_file: str | None) -> dict[str, Any]:
+def _from_config(config_file: str | None) -> tuple[dict[str, Any], str | None]:
+    """Options from a file or an earlier run, and the digest of that run's images."""
     if config_file is None:
-        return {}
+        return {}, None
     if config_file.startswith("runs:/"):
         from tlcompare.tracking.runs import logged_config
 
         return logged_config(config_file)
-    return read_yaml(Path(config_file).expanduser())
+    return read_yaml(Path(config_file).expanduser()), None
 
 
 @main.command()
@@ -211,9 +233,12 @@ def compare(run_ids: tuple[str, ...], experiment: str | None, form: str) -> None
     tlcompare compare --experiment demo --format md
     tlcompare compare RUN_ID RUN_ID
     """
-    from tlcompare.comparison.table import compare_runs, render
+    from tlcompare.comparison.table import compare_runs, render, unlike
 
-    click.echo(render(compare_runs(run_ids, experiment), form))
+    rows = compare_runs(run_ids, experiment)
+    click.echo(render(rows, form))
+    if differing := unlike(rows):
+        click.echo(f"These runs differ in {', '.join(differing)}: compare like with like only.", err=True)
 
 
 @main.command()

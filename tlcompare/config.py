@@ -64,7 +64,7 @@ class RunConfig:
         0, "Of these, epochs that train the head alone first (LP-FT, arXiv 2202.10054).", at_least=0
     )
     batch_size: int = option(32, "Images per optimizer step.", at_least=1, at_most=65_536)
-    optimizer: str = option("adamw", "Optimizer.", choices=("adamw", "sgd"))
+    optimizer: str = option("adamw", "Optimizer of backbone and head; SGD has momentum 0.9.", choices=("adamw", "sgd"))
     lr: float = option(3e-4, "Peak learning rate of the unfrozen layers.", above=0, at_most=1000)
     head_lr: float = option(3e-3, "Peak learning rate of the head.", above=0, at_most=1000)
     layer_decay: float = option(1.0, "Factor on the learning rate per block away from the head.", above=0, at_most=1)
@@ -104,6 +104,13 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         problems = [p for f in fields(self) if (p := _limit_problem(f.name, getattr(self, f.name)))]
+        if not problems:
+            problems = self._contradictions()
+        if problems:
+            raise ConfigError("; ".join(problems))
+
+    def _contradictions(self) -> list[str]:
+        problems = []
         if self.val_fraction + self.test_fraction >= 1:
             problems.append(
                 f"--val-fraction {self.val_fraction} and --test-fraction {self.test_fraction} leave nothing to train on"
@@ -115,8 +122,7 @@ class RunConfig:
         most = {"none": 1, "flip": 2}.get(str(self.augment), self.views or 1)
         if self.views and (self.views > most or (self.augment == "crop" and self.views == 1)):
             problems.append(f"--views {self.views} makes no sense with --augment {self.augment}")
-        if problems:
-            raise ConfigError("; ".join(problems))
+        return problems
 
 
 def flag(name: str) -> str:
@@ -125,11 +131,15 @@ def flag(name: str) -> str:
 
 
 def describe(name: str) -> str:
-    """Help text of an option, with its choices and default."""
+    """Help text of an option, with its default."""
     option_field = _FIELDS[name]
-    choices = option_field.metadata["choices"]
-    listed = f" One of {', '.join(choices)}." if choices else ""
-    return f"{option_field.metadata['help']}{listed} [default: {_shown(option_field.default)}]"
+    return f"{option_field.metadata['help']} [default: {_shown(option_field.default)}]"
+
+
+def takes(name: str) -> str:
+    """What an option takes, for the help text: `N`, `NUMBER`, `TEXT`, or its choices."""
+    choices = _choices(name)
+    return "|".join(choices) if choices else _METAVARS[_kind(name)] + ("|auto" if _optional(name) else "")
 
 
 def resolve(*layers: Mapping[str, Any]) -> RunConfig:
@@ -210,15 +220,13 @@ def _shown(default: Any) -> str:
 
 def _convert(name: str, value: Any) -> Any:
     """A value of the option's type from YAML or text; ValueError says which option and what it takes."""
-    wanted = _TYPES[name]
-    optional = isinstance(wanted, types.UnionType)
-    kind = next(t for t in typing.get_args(wanted) if t is not types.NoneType) if optional else wanted
+    kind = _kind(name)
     if value is None or value == AUTO:
-        if optional:
+        if _optional(name):
             return None
         if value is None or kind is not str:
             raise ValueError(f"{flag(name)} takes {_KINDS[kind]}, not {_shown(value)}")
-    problem = ValueError(f"{flag(name)} takes {_KINDS[kind]}, not {value!r}")
+    problem = ValueError(f"{flag(name)} takes {_KINDS[kind]}{' or auto' if _optional(name) else ''}, not {value!r}")
     if kind is bool:
         lowered = str(value).lower()
         if lowered not in _TRUE | _FALSE:
@@ -237,6 +245,22 @@ def _convert(name: str, value: Any) -> Any:
     return number
 
 
+def _optional(name: str) -> bool:
+    return isinstance(_TYPES[name], types.UnionType)
+
+
+def _kind(name: str) -> type:
+    wanted = _TYPES[name]
+    kind: type = next(t for t in typing.get_args(wanted) if t is not types.NoneType) if _optional(name) else wanted
+    return kind
+
+
+def _choices(name: str) -> tuple[str, ...]:
+    choices: tuple[str, ...] = _FIELDS[name].metadata["choices"]
+    return (*choices, AUTO) if choices and _optional(name) else choices
+
+
+_METAVARS = {int: "N", float: "NUMBER", bool: "[true|false]", str: "TEXT"}
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 _TRUE = {"true", "1", "yes", "on"}
 _FALSE = {"false", "0", "no", "off"}
@@ -247,8 +271,7 @@ def _limit_problem(name: str, value: Any) -> str:
     if value is None:
         return ""
     if limits["choices"] and value not in limits["choices"]:
-        near = did_you_mean(str(value), limits["choices"])
-        return f"{flag(name)} is one of {', '.join(limits['choices'])}, not {value!r}. {near}".strip()
+        return f"{flag(name)} is one of {', '.join(_choices(name))}, not {value!r}"
     if isinstance(value, str) and not value.strip():
         return f"{flag(name)} is empty"
     if limits["at_least"] is not None and value < limits["at_least"]:

@@ -23,7 +23,6 @@ _PACKAGES = ("torch", "torchvision", "timm", "mlflow", "optuna", "numpy", "pillo
 def examine() -> dict[str, dict[str, str]]:
     """Findings by section, ready to print."""
     compute = choose_compute(RunConfig())
-    problem = store_problem()
     return {
         "versions": {"tlcompare": __version__, "python": platform.python_version()}
         | {name: _version(name) for name in _PACKAGES},
@@ -41,8 +40,16 @@ def examine() -> dict[str, dict[str, str]]:
             "torch hub": f"{torch.hub.get_dir()}: {_size(Path(torch.hub.get_dir()))}",
         },
         "weights offline": {name: _weights(name) for name in BUILT_IN},
-        "tracking": {"store": shown_uri(), "reachable": f"no: {problem}" if problem else "yes"},
+        "tracking": {"store": shown_uri(), "reachable": _reachable()},
     }
+
+
+def _reachable() -> str:
+    path = shown_uri().removeprefix("sqlite:///")
+    if path != shown_uri() and not Path(path).exists():
+        return "not yet: the first run makes it"
+    problem = store_problem()
+    return f"no: {problem}" if problem else "yes"
 
 
 def _version(package: str) -> str:

@@ -16,7 +16,8 @@ class UserError(Exception):
     def __init__(self, what: str, hint: str = "") -> None:
         self.what = without_credentials(what).rstrip(".")
         self.hint = without_credentials(hint)
-        super().__init__(f"{self.what}. {self.hint}".strip())
+        stop = "" if self.what.endswith("?") else "."
+        super().__init__(f"{self.what}{stop} {self.hint}".strip())
 
 
 def without_credentials(text: str) -> str:
@@ -54,5 +55,6 @@ class TrackingError(UserError):
 
 def did_you_mean(word: str, valid: Iterable[str]) -> str:
     """`Did you mean "conv5"?`, or nothing when no valid word is near."""
-    near = get_close_matches(word, list(valid), n=1, cutoff=0.5)
-    return f'Did you mean "{near[0]}"?' if near else ""
+    by_lower = {name.lower(): name for name in valid}
+    near = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
+    return f'Did you mean "{by_lower[near[0]]}"?' if near else ""

@@ -12,7 +12,7 @@ from tlcompare.backbones.weights import load_weights
 from tlcompare.config import RunConfig
 from tlcompare.data.pixels import PixelStore, open_store
 from tlcompare.data.sources import Source, find_source
-from tlcompare.data.splits import Split, make_split, straddling
+from tlcompare.data.splits import Split, contradictory, make_split, straddling
 from tlcompare.data.views import DEFAULT_VIEWS
 from tlcompare.errors import DataError
 from tlcompare.freezing.layers import LayerList, trace
@@ -40,10 +40,13 @@ class Prepared:
     layers: LayerList
     plan: FreezePlan
 
-    @property
-    def straddling(self) -> int:
-        """Distinct images in more than one part of the split; only a split that came with the data has any."""
-        return straddling(self.store.hashes, self.split)
+    def suspect_copies(self) -> dict[str, list[list[str]]]:
+        """Files that show the same image in more than one part of the data's own split, or in more than one class."""
+        found = {
+            "in more than one part": straddling(self.store.hashes, self.split),
+            "in more than one class": contradictory(self.store.hashes, self.store.labels),
+        }
+        return {why: [[self.store.files[i].path for i in g] for g in groups] for why, groups in found.items() if groups}
 
 
 def prepare(config: RunConfig, reporter: Reporter) -> Prepared:
@@ -94,8 +97,11 @@ def announce(prepared: Prepared, reporter: Reporter) -> None:
         reporter.say(f"weights: {prepared.weights}")
     if store.bad:
         reporter.say(f"left out {len(store.bad)} unusable file(s); the run keeps the list")
-    if prepared.straddling:
-        reporter.say(f"warning: {prepared.straddling} image(s) are in more than one part of this data set's own split")
+    given = {f.part for f in store.files}
+    if "train" in given and "val" not in given:
+        reporter.say(f"the data has no val folder: {prepared.config.val_fraction:.0%} of train are kept for validation")
+    for why, groups in prepared.suspect_copies().items():
+        reporter.say(f"warning: {len(groups)} image(s) {why}, such as {' = '.join(groups[0])}; see suspect_copies.json")
 
 
 def _settle(config: RunConfig, compute: Compute, backbone: Backbone, source: Source) -> RunConfig:

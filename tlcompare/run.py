@@ -35,8 +35,12 @@ class RunResult:
     metrics: dict[str, float]
 
 
-def train(config: RunConfig) -> RunResult:
+def train(config: RunConfig, expected_digest: str | None = None) -> RunResult:
     """Train one backbone under one strategy and log everything to MLflow.
+
+    Args:
+        config: the options.
+        expected_digest: of the images an earlier run saw, to warn if they are others now.
 
     Raises:
         UserError: anything a user can mend; the run, if it had begun, is marked failed with the reason.
@@ -46,6 +50,8 @@ def train(config: RunConfig) -> RunResult:
     with reporting(config.epochs) as reporter:
         prepared = prepare(config, reporter)
         announce(prepared, reporter)
+        if expected_digest and expected_digest != prepared.store.digest:
+            reporter.say("warning: the images are not those of the earlier run; expect another result")
         name = config.run_name or f"{config.model} {config.unfreeze}"
         with open_run(config, name) as log:
             return _train(log, prepared, reporter)

@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tlcompare.data.splits import make_split, straddling
+from tlcompare.data.splits import contradictory, make_split, straddling
 from tlcompare.errors import DataError
 
 CLASSES = ("a", "b")
@@ -35,7 +35,7 @@ def test_it_depends_on_content_and_seed_alone():
 def test_copies_stay_together():
     hashes = [f"h{i // 4}" for i in range(100)]
     s = split(hashes, [i % 8 // 4 for i in range(100)])
-    assert straddling(hashes, s) == 0
+    assert straddling(hashes, s) == []
     assert len(s.val) == 20
 
 
@@ -43,7 +43,8 @@ def test_a_given_split_is_kept():
     given = ["train"] * 80 + ["val"] * 10 + ["test"] * 10
     s = split(HASHES, [i % 2 for i in range(100)], given)
     assert [list(p) for p in (s.train, s.val, s.test)] == [list(range(80)), list(range(80, 90)), list(range(90, 100))]
-    assert straddling(["x"] * 100, s) == 1
+    assert straddling(["x"] * 100, s) == [list(range(100))]
+    assert contradictory(["x", "y", "x", "z", "z"], [0, 0, 1, 1, 1]) == [[0, 2]]
 
 
 def test_validation_comes_out_of_train_where_there_is_none():

@@ -138,6 +138,27 @@ def test_a_yaml_file_and_flags_make_one_configuration(train, tmp_path):
     assert run.info.run_name == "mine"
 
 
+def test_copies_that_contradict_or_straddle_are_named(train, tlcompare, photos, tmp_path):
+    for part in ("train", "test"):
+        shutil.copytree(photos, tmp_path / "copies" / part)
+    for path in (tmp_path / "copies" / "test").rglob("0[2-9].png"):
+        path.unlink()
+    shutil.copy(photos / "red" / "11.png", tmp_path / "copies" / "train" / "blue" / "twin.png")
+    run = train("--data", tmp_path / "copies")
+    suspect = json.loads(open(artifact(run, "suspect_copies.json")).read())
+    assert suspect["in more than one class"] == [["test/red/11.png", "train/blue/twin.png", "train/red/11.png"]]
+    assert len(suspect["in more than one part"]) == 12
+    again = tlcompare("train", "--config", f"runs:/{run.info.run_id}")
+    assert "no val folder: 15% of train" in again.stderr
+    assert "warning: 1 image(s) in more than one class, such as test/red/11.png = train/blue/twin.png" in again.stderr
+    assert "are not those" not in again.stderr
+    (tmp_path / "copies" / "train" / "blue" / "twin.png").unlink()
+    again = tlcompare("train", "--config", f"runs:/{run.info.run_id}")
+    assert "the images are not those of the earlier run" in again.stderr
+    compared = tlcompare("compare")
+    assert "These runs differ in data_digest" in compared.stderr
+
+
 def test_bad_images_are_left_out_and_listed(train, photos, tmp_path):
     shutil.copytree(photos, tmp_path / "spoilt")
     (tmp_path / "spoilt" / "red" / "broken.jpg").write_bytes(b"\xff\xd8\xff")

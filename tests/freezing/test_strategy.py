@@ -70,8 +70,10 @@ def test_a_block_is_not_matched_by_its_prefix(layer_list):
         ("re:conv", "must match a whole name"),
         ("re:(", "not a regular expression"),
         ("re:.*relu", "only layers without weights"),
-        ("-5", "is no block"),
-        ("5.5", "is no block"),
+        ("-5", '"-5" is no number of layers'),
+        ("5.5", "is no number of layers. Give a whole number from 1 to 86"),
+        ("first:", "is no number of layers"),
+        ("BN", 'Did you mean "bn"'),
     ],
 )
 def test_what_trains_nothing_is_refused(layer_list, unfreeze, said):

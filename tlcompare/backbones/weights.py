@@ -114,12 +114,14 @@ class HubWeights:
         return Path(found) if isinstance(found, str) and _is_hub_content(Path(found)) else None
 
     def fetch(self) -> Path:
+        import huggingface_hub.utils
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
         cached = self.cached()
         if cached is not None:
             return cached
+        huggingface_hub.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         try:
             path = Path(hf_hub_download(self.repository, self.filename, revision=self.revision))
         except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as e:

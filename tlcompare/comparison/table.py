@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import PurePath
 
 from tlcompare.errors import TrackingError
 from tlcompare.tracking.reading import LoggedRun, runs_by_id, runs_of_experiment
@@ -20,9 +21,12 @@ class Row:
         val_accuracy, test_accuracy: in 0..1; test is None where it stayed sealed.
         seconds_per_100: inference seconds for 100 images.
         trainable_weights: of backbone and head.
+        basis: what must be the same for two runs to be comparable.
         train_seconds: training time.
     """
 
+    data: str
+    image_size: int
     backbone: str
     strategy: str
     val_accuracy: float | None
@@ -32,9 +36,12 @@ class Row:
     train_seconds: float | None
     note: str
     run_id: str
+    basis: Mapping[str, str]
 
 
+_BASIS = ("image_size", "split_seed", "val_fraction", "test_fraction")
 _HEADINGS = {
+    "image_size": "size",
     "val_accuracy": "validation",
     "test_accuracy": "test",
     "seconds_per_100": "s / 100 images",
@@ -57,16 +64,21 @@ def compare_runs(run_ids: Sequence[str], experiment: str | None) -> list[Row]:
     return rows
 
 
+def unlike(rows: Sequence[Row]) -> list[str]:
+    """In what the runs differ that makes their accuracies incomparable."""
+    return [name for name in ("data_digest", *_BASIS) if len({r.basis[name] for r in rows}) > 1]
+
+
 def render(rows: Sequence[Row], form: str) -> str:
     """The rows as `table`, `md`, `csv` or `json` text."""
-    names = [f.name for f in fields(Row)]
+    names = [f.name for f in fields(Row) if f.name != "basis"]
     if form == "json":
-        return json.dumps([asdict(r) for r in rows], indent=1)
+        return json.dumps([{n: getattr(r, n) for n in names} for r in rows], indent=1)
     if form == "csv":
         out = io.StringIO()
         writer = csv.DictWriter(out, names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(r) for r in rows)
+        writer.writerows({n: getattr(r, n) for n in names} for r in rows)
         return out.getvalue().rstrip()
     if not any(r.note for r in rows):
         names.remove("note")
@@ -79,7 +91,7 @@ def render(rows: Sequence[Row], form: str) -> str:
 
 
 def _aligned(line: Sequence[str], widths: Sequence[int], names: Sequence[str]) -> str:
-    text = ("backbone", "strategy", "note", "run_id")
+    text = ("data", "backbone", "strategy", "note", "run_id")
     padded = (c.ljust(w) if n in text else c.rjust(w) for c, w, n in zip(line, widths, names, strict=True))
     return "  ".join(padded).rstrip()
 
@@ -87,6 +99,8 @@ def _aligned(line: Sequence[str], widths: Sequence[int], names: Sequence[str]) -
 def _row(run: LoggedRun) -> Row:
     params, metrics = run.params, run.metrics
     return Row(
+        data=PurePath(params["data"]).name,
+        image_size=int(params["image_size"]),
         backbone=params["backbone"],
         strategy=params["strategy"],
         val_accuracy=metrics.get("val/accuracy"),
@@ -96,6 +110,7 @@ def _row(run: LoggedRun) -> Row:
         train_seconds=metrics.get("cost/train_seconds"),
         note="RANDOM WEIGHTS" if params.get("weights") == "none" else "",
         run_id=run.run_id,
+        basis={name: params[name] for name in ("data_digest", *_BASIS)},
     )
 
 

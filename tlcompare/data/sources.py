@@ -75,15 +75,26 @@ def find_source(data: str, flowers: Archive = FLOWERS) -> Source:
         name = data.partition(":")[2]
         root = _made(f"torchvision-{name}", lambda to: _write_torchvision(name, to))
         return Source(name, root, mirrors=name not in _MIRRORING_CHANGES, origin=f"torchvision.datasets.{name}")
+    require_known(data)
     root = Path(data).expanduser()
-    if not root.is_dir():
-        near = did_you_mean(data, ("digits", "flowers"))
-        what = "is a file, not a folder" if root.is_file() else "is no folder"
-        raise DataError(
-            f'--data "{data}" {what}',
-            f"{near} Give a folder of class folders, digits, flowers or torchvision:NAME.".strip(),
-        )
     return Source(root.resolve().name, root.resolve(), mirrors=True, origin=str(root.resolve()))
+
+
+def require_known(data: str) -> None:
+    """Check, without loading anything, that `data` is a folder or looks like a data set.
+
+    Raises:
+        DataError: it is neither.
+    """
+    root = Path(data).expanduser()
+    if data in ("digits", "flowers") or data.startswith("torchvision:") or root.is_dir():
+        return
+    what = "is a file, not a folder" if root.is_file() else "is no folder"
+    raise DataError(
+        f'--data "{data}" {what}',
+        f"{did_you_mean(data, ('digits', 'flowers'))} "
+        "Give a folder of class folders, digits, flowers or torchvision:NAME.".strip(),
+    )
 
 
 _MIRRORING_CHANGES = (

@@ -62,10 +62,22 @@ def make_split(
     return Split(*(np.asarray(sorted(parts[part]), dtype=np.int64) for part in PARTS))
 
 
-def straddling(hashes: Sequence[str], split: Split) -> int:
-    """How many distinct images are in more than one part; only a split given with the data can have any."""
-    seen = [{hashes[i] for i in part} for part in (split.train, split.val, split.test)]
-    return len((seen[0] & seen[1]) | (seen[0] & seen[2]) | (seen[1] & seen[2]))
+def straddling(hashes: Sequence[str], split: Split) -> list[list[int]]:
+    """Copies of one image that lie in more than one part; only a split given with the data can have any."""
+    part_of = {int(i): part for part in PARTS for i in getattr(split, part)}
+    return [copies for copies in _copies(hashes) if len({part_of[i] for i in copies}) > 1]
+
+
+def contradictory(hashes: Sequence[str], labels: Sequence[int]) -> list[list[int]]:
+    """Copies of one image that lie in more than one class."""
+    return [copies for copies in _copies(hashes) if len({labels[i] for i in copies}) > 1]
+
+
+def _copies(hashes: Sequence[str]) -> list[list[int]]:
+    of: dict[str, list[int]] = defaultdict(list)
+    for i, content in enumerate(hashes):
+        of[content].append(i)
+    return [members for members in of.values() if len(members) > 1]
 
 
 def _deal(

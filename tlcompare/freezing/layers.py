@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import fx, nn
 
@@ -142,7 +142,19 @@ def _describe(
             f'"{backbone.name}" has weights that belong to no layer, such as "{min(lost)}"',
             "They could not be unfrozen; take another backbone.",
         )
-    return tuple(layers)
+    return _without_weightless_blocks(layers)
+
+
+def _without_weightless_blocks(layers: list[Layer]) -> tuple[Layer, ...]:
+    """A block without any weight, such as a lone activation, becomes part of the one before it."""
+    weighty = {x.block for x in layers if x.sizes}
+    block = "input"
+    merged = []
+    for layer in layers:
+        if layer.block in weighty:
+            block = layer.block
+        merged.append(replace(layer, block=block))
+    return tuple(merged)
 
 
 def _has_place(node: fx.Node) -> bool:

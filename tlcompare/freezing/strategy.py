@@ -170,7 +170,10 @@ def _select(layers: LayerList, term: str) -> _Selection:
         if not 0 < share <= 1:
             raise StrategyError(f'"{term}" must be more than 0% and at most 100%')
         return _whole("share", term, layers, listed[len(listed) - round(share * len(listed)) :])
-    return _whole("blocks", term, layers, [x for x in listed if x.block in _block_range(layers, term)])
+    if re.fullmatch(r"(first:)?[-+]?[\d.]*", term):
+        raise StrategyError(f'"{term}" is no number of layers', f"Give a whole number from 1 to {len(listed)}.")
+    blocks = _block_range(layers, term)
+    return _whole("blocks", term, layers, [x for x in listed if x.block in blocks])
 
 
 def _whole(family: str, term: str, layers: LayerList, chosen: Iterable[Layer]) -> _Selection:
@@ -237,6 +240,6 @@ def _block_range(layers: LayerList, term: str) -> tuple[str, ...]:
             return blocks[blocks.index(first) : blocks.index(last) + 1]
     raise StrategyError(
         f'"{term}" is no block of {layers.backbone}',
-        f"{did_you_mean(term, [*blocks, 'frozen', 'all', 'bias'])} Blocks: {', '.join(blocks)}. "
+        f"{did_you_mean(term, [*blocks, 'frozen', 'all', 'bn', 'bias'])} Blocks: {', '.join(blocks)}. "
         f"A strategy is one of {GRAMMAR}.".strip(),
     )

@@ -55,7 +55,6 @@ def log_start(log: RunLog, prepared: Prepared) -> None:
             "weights": prepared.weights,
             "pretrained": str(config.weights != "none").lower(),
             "tlcompare.version": __version__,
-            "tlcompare.straddling_images": prepared.straddling,
             "tlcompare.test_opened": "false",
             "mlflow.source.git.commit": _git_commit(),
             "tlcompare.git_dirty": str(bool(_git(Path(__file__).parents[1], "status", "--porcelain", "."))).lower(),
@@ -79,6 +78,8 @@ def log_start(log: RunLog, prepared: Prepared) -> None:
     ]
     log.table("layers.csv", pd.DataFrame(listed))
     log.json("environment.json", _environment(prepared.compute))
+    if suspect := prepared.suspect_copies():
+        log.json("suspect_copies.json", suspect)
     if store.bad:
         log.json("left_out.json", [asdict(b) for b in store.bad])
 

@@ -22,7 +22,7 @@ from mlflow import MlflowClient
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 
-from tlcompare.config import RunConfig
+from tlcompare.config import RunConfig, read_yaml
 from tlcompare.errors import TrackingError, UserError, without_credentials
 from tlcompare.files import first_line
 
@@ -120,20 +120,18 @@ def experiment_name(config: RunConfig) -> str:
     return config.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
 
 
-def logged_config(uri: str) -> dict[str, Any]:
-    """The options of an earlier run, from `runs:/ID`.
+def logged_config(uri: str) -> tuple[dict[str, Any], str]:
+    """The options of an earlier run, from `runs:/ID`, and the digest of the images it saw.
 
     Raises:
         TrackingError: no such run, or not one of this tool's.
     """
-    import yaml
-
     run_id = uri.removeprefix("runs:/").strip("/").partition("/")[0]
     try:
+        digest = MlflowClient().get_run(run_id).data.params.get("data_digest", "")
         with tempfile.TemporaryDirectory() as folder:
             path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path="config.yaml", dst_path=folder)
-            loaded: dict[str, Any] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-            return loaded
+            return read_yaml(Path(path)), digest
     except (mlflow.MlflowException, OSError) as e:
         raise TrackingError(f"run {run_id} in {shown_uri()} holds no config.yaml: {first_line(e)}") from e
 
