@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -129,6 +130,25 @@ def post(port, body):
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as e:
         return e.code, e.read().decode()
+
+
+def test_the_commands_of_the_readme_are_commands():
+    """Every line is parsed as the shell and click would; those that need no network run in other tests."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
+    ours = [shlex.split(line)[1:] for line in lines if line.startswith("tlcompare ")]
+    assert len(ours) >= 6
+    for name, *arguments in ours:
+        assert main.commands[name].make_context(name, arguments)
+    projects = [shlex.split(line) for line in lines if line.startswith("mlflow run")]
+    assert len(projects) == 3
+    for command in projects:
+        parameters = [command[i + 1].partition("=")[0] for i, word in enumerate(command) if word == "-P"]
+        assert set(parameters) <= {f.name for f in dataclasses.fields(RunConfig)}
+    makefile = (ROOT / "Makefile").read_text()
+    targets = [line.split()[1] for line in lines if line.startswith("make ")]
+    assert len(targets) >= 5
+    assert all(f"\n{target}:" in makefile for target in targets)
 
 
 def test_every_option_reaches_the_command_as_a_parameter():

@@ -1,8 +1,6 @@
 """The only part that talks to MLflow, but for the pyfunc in `tlcompare.serving`."""
 
-import logging
 import os
 
 # MLflow reads this when it is imported; its own bars would run through ours.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-logging.getLogger("mlflow").setLevel(logging.ERROR)

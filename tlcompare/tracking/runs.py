@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import re
@@ -27,6 +28,7 @@ from tlcompare.errors import TrackingError, UserError, without_credentials
 from tlcompare.files import first_line
 
 DEFAULT_EXPERIMENT = "tlcompare"
+logging.getLogger("mlflow").setLevel(logging.ERROR)
 _RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")  # what MLflow calls a run that was given no name
 
 
