@@ -63,6 +63,7 @@ def prepare(config: RunConfig, reporter: Reporter) -> Prepared:
     make_plan(layers, config.unfreeze, classes=2)
     source = find_source(config.data)
     config = _settle(config, compute, backbone, source)
+    reporter.doing(f"loading the weights of {config.model}")
     weights = load_weights(
         network, config.weights, backbone.weights, classifier=backbone.classifier, rename=backbone.rename
     )

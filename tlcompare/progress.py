@@ -27,6 +27,11 @@ class Reporter:
         """One line, above the bar if there is one."""
         self._console.print(text, highlight=False, markup=False)
 
+    def doing(self, what: str) -> None:
+        """Name what goes on now, where there is a bar; it has no known length."""
+        if self._progress and self._task is not None:
+            self._progress.update(self._task, description=what, completed=0, total=None)
+
     def reading(self, done: int, total: int) -> None:
         """Images decoded so far."""
         if self._progress and self._task is not None:

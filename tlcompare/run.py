@@ -65,6 +65,7 @@ def _train(log: RunLog, prepared: Prepared, reporter: Reporter) -> RunResult:
     dataset = log_dataset(prepared.source, store)
     model = Classifier(prepared.layers, prepared.plan.cut, len(store.classes), config.dropout)
     model.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    reporter.doing("measuring latency")
     latency = measure(model, config.model, preprocessing.size, compute)
     images = Images(store, preprocessing, str(config.augment), int(config.views or 1), config.seed, compute.device)
 
@@ -84,6 +85,7 @@ def _train(log: RunLog, prepared: Prepared, reporter: Reporter) -> RunResult:
         on_epoch=on_epoch,
         on_notice=reporter.say,
     )
+    reporter.doing("scoring, and logging the model")
     scores: dict[str, Scores] = {}
     for part, rows in {"val": split.val, "test": split.test}.items():
         if part == "test":

@@ -130,7 +130,8 @@ def fit(
     Raises:
         TrainingError: a loss that is not finite, no memory for the smallest batch, or a frozen weight that moved.
     """
-    if config.batch_size == 1 and any(x.operation == "norm" and x.name in plan.whole for x in layers.layers):
+    norms_train = any(x.operation == "norm" and x.name in plan.whole for x in layers.layers)
+    if config.batch_size == 1 and norms_train:
         raise TrainingError("--batch-size 1: norms that train need two images or more")
     before = digest(frozen_state(layers, plan))
     torch.manual_seed(config.seed)
@@ -143,7 +144,7 @@ def fit(
         optimizer=_make_optimizer(model, layers, plan, config),
         class_weights=_class_weights(images, split.train, config).to(compute.device),
         micro_batch=config.batch_size + 1,
-        least_micro_batch=2 if any(x.operation == "norm" and x.name in plan.whole for x in layers.layers) else 1,
+        least_micro_batch=2 if norms_train else 1,
         on_notice=on_notice,
     )
     truth = np.asarray(images.store.labels)[split.val]
