@@ -16,6 +16,7 @@ from tlcompare.config import RunConfig
 from tlcompare.files import cache_dir, folder_size
 from tlcompare.tracking.runs import shown_uri, store_problem
 from tlcompare.training.device import choose_compute
+from tlcompare.training.latency import folder as latency_folder
 
 _PACKAGES = ("torch", "torchvision", "timm", "mlflow", "optuna", "numpy", "pillow", "scikit-learn")
 
@@ -35,7 +36,7 @@ def examine() -> dict[str, dict[str, str]]:
             "folder": f"{cache_dir()} ({shutil.disk_usage(_existing(cache_dir())).free / 1e9:.1f} GB free)",
             "pixel stores": _size(cache_dir() / "pixels"),
             "data sets": _size(cache_dir() / "datasets"),
-            "latencies": _size(cache_dir() / "latency"),
+            "latencies": _size(latency_folder()),
             "hugging face": f"{HF_HUB_CACHE}: {_size(Path(HF_HUB_CACHE))}",
             "torch hub": f"{torch.hub.get_dir()}: {_size(Path(torch.hub.get_dir()))}",
         },

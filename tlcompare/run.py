@@ -17,7 +17,7 @@ from tlcompare.tracking.runs import RunLog, open_run, shown_uri, store_problem
 from tlcompare.training.batches import Images
 from tlcompare.training.evaluate import Scores, predict, score
 from tlcompare.training.fit import Epoch, fit
-from tlcompare.training.latency import measure
+from tlcompare.training.latency import folder, measure
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ def _train(log: RunLog, prepared: Prepared, reporter: Reporter) -> RunResult:
     model.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     reporter.doing("measuring latency")
     latency = measure(model, config.model, preprocessing.size, compute)
+    if latency.disturbed:
+        reporter.say(f"warning: latency was measured on a busy machine; to measure it again, delete {folder()}")
     images = Images(store, preprocessing, str(config.augment), int(config.views or 1), config.seed, compute.device)
 
     def on_epoch(epoch: Epoch) -> None:

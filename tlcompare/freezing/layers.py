@@ -13,6 +13,8 @@ from tlcompare.backbones.registry import Backbone, get_backbone
 from tlcompare.errors import BackboneError
 from tlcompare.freezing._tracing import operation_of, output_of, shapes_of, trace_features
 
+_NO_BLOCK = "input"
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -62,8 +64,8 @@ class LayerList:
 
     @property
     def blocks(self) -> tuple[str, ...]:
-        """Names of the blocks, in forward order."""
-        return tuple(dict.fromkeys(layer.block for layer in self.layers if layer.operation != "input"))
+        """Names of the blocks, in forward order; what comes before the first weight is in none of them."""
+        return tuple(dict.fromkeys(layer.block for layer in self.layers if layer.block != _NO_BLOCK))
 
     @property
     def weights(self) -> int:
@@ -131,7 +133,7 @@ def _describe(
                 number=number,
                 name=f"{base}_{count}" if count else base,
                 operation=operation_of(traced, node),
-                block=block_of(base) if _has_place(node) else layers[-1].block if layers else "input",
+                block=block_of(base) if _has_place(node) else layers[-1].block if layers else _NO_BLOCK,
                 parameters=parameters,
                 sizes=tuple(sizes[p] for p in parameters),
                 shape=shapes[node.name],
@@ -148,7 +150,7 @@ def _describe(
 def _without_weightless_blocks(layers: list[Layer]) -> tuple[Layer, ...]:
     """A block without any weight, such as a lone activation, becomes part of the one before it."""
     weighty = {x.block for x in layers if x.sizes}
-    block = "input"
+    block = _NO_BLOCK
     merged = []
     for layer in layers:
         if layer.block in weighty:

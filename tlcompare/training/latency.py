@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,8 +15,8 @@ from tlcompare.files import cache_dir, write_atomically
 from tlcompare.freezing.graph import Classifier
 from tlcompare.training.device import Compute
 
-_WARM_UP = 5
-_REPEATS = 50
+_WARM_UP = 3
+_LIMIT_S = 3.0
 _BATCH = 25
 
 
@@ -24,13 +25,23 @@ class Latency:
     """How long the served model, in float32, takes.
 
     Attributes:
-        p50_ms, p95_ms: milliseconds for one image: median and 95th percentile of 50 calls.
-        seconds_per_100: seconds for 100 images in batches of 25, the median of three.
+        p50_ms, p95_ms: milliseconds for one image: median and 95th percentile of up to 50 calls.
+        seconds_per_100: seconds for 100 images in batches of 25, from the median batch.
     """
 
     p50_ms: float
     p95_ms: float
     seconds_per_100: float
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether the machine was probably busy with something else meanwhile."""
+        return self.p95_ms > 2 * self.p50_ms
+
+
+def folder() -> Path:
+    """Where measurements are kept; deleting it makes the next run measure again."""
+    return cache_dir() / "latency"
 
 
 def measure(model: Classifier, backbone: str, image_size: int, compute: Compute) -> Latency:
@@ -45,7 +56,7 @@ def measure(model: Classifier, backbone: str, image_size: int, compute: Compute)
         "torch": torch.__version__,
     }
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
-    path = cache_dir() / "latency" / f"{name}.json"
+    path = folder() / f"{name}.json"
     try:
         return Latency(**json.loads(path.read_text(encoding="utf-8"))["latency"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -59,23 +70,25 @@ def _measure(model: Classifier, image_size: int, device: str) -> Latency:
     one = torch.rand(1, 3, image_size, image_size, device=device).contiguous(memory_format=torch.channels_last)
     many = one.expand(_BATCH, -1, -1, -1).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
-        single = _times(model, one, device, _REPEATS)
-        batches = _times(model, many, device, 3 * 100 // _BATCH)
-    hundreds = np.reshape(batches, (3, -1)).sum(1)
+        single = _times(model, one, device, least=10, most=50)
+        batches = _times(model, many, device, least=100 // _BATCH, most=3 * 100 // _BATCH)
     return Latency(
         p50_ms=float(np.percentile(single, 50)) * 1e3,
         p95_ms=float(np.percentile(single, 95)) * 1e3,
-        seconds_per_100=float(np.median(hundreds)),
+        seconds_per_100=float(np.median(batches)) * 100 / _BATCH,
     )
 
 
-def _times(model: Classifier, x: torch.Tensor, device: str, repeats: int) -> list[float]:
-    times = []
-    for i in range(_WARM_UP + repeats):
+def _times(model: Classifier, x: torch.Tensor, device: str, least: int, most: int) -> list[float]:
+    """Seconds per call after warm-up: `most` calls, or as many as fit into the time limit but `least`."""
+    for _ in range(_WARM_UP):
+        model(x)
+    times: list[float] = []
+    begin = time.perf_counter()
+    while len(times) < least or (len(times) < most and time.perf_counter() - begin < _LIMIT_S):
         start = time.perf_counter()
         model(x)
         if device == "cuda":
             torch.cuda.synchronize()
-        if i >= _WARM_UP:
-            times.append(time.perf_counter() - start)
+        times.append(time.perf_counter() - start)
     return times
