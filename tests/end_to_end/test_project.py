@@ -1,12 +1,14 @@
 """The project from outside: mlflow run, mlflow models serve, and the files at the top."""
 
 import base64
+import contextlib
 import dataclasses
 import json
 import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -74,18 +76,7 @@ def test_mlflow_run_with_uv(workplace, photos):
 )
 def test_the_model_serves_over_http(train, photos, model, weights):
     run = train("--model", model, "--weights", weights, "--unfreeze", "frozen")
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    command = ["mlflow", "models", "serve", "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(
-        [Path(sys.executable).parent / command[0], *command[1:], "-m", f"runs:/{run.info.run_id}/model"],
-        env=os.environ | {"PATH": bin_path()},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_until_it_answers(port, server)
+    with started("models", "serve", "--env-manager", "local", "-m", f"runs:/{run.info.run_id}/model") as port:
         picture = base64.b64encode((photos / "red" / "00.png").read_bytes()).decode()
         status, answer = post(port, {"dataframe_split": {"columns": ["image"], "data": [[picture], [picture]]}})
         assert status == 200
@@ -105,20 +96,60 @@ def test_the_model_serves_over_http(train, photos, model, weights):
         ):
             assert post(port, body)[0] == 400, body
         assert post(port, {"dataframe_records": [{"image": picture}]})[0] == 200
-    finally:
-        server.terminate()
-        server.wait(30)
 
 
-def wait_until_it_answers(port, server):
-    for _ in range(1200):
-        assert server.poll() is None, "the server ended"
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5):
-                return
-        except OSError:
+@pytest.mark.slow
+def test_a_tracking_server_holds_the_run(tlcompare, photos, workplace, monkeypatch):
+    store = (
+        "--backend-store-uri",
+        os.environ["MLFLOW_TRACKING_URI"],
+        "--artifacts-destination",
+        str(workplace / "kept"),
+    )
+    with started("server", *store) as port:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+        result = tlcompare("train", "--data", photos, "--image-size", 32, "--epochs", 1, "--unfreeze", "bn")
+        assert result.exit_code == 0, result.output
+        uri = next(x for x in result.stdout.splitlines() if x.startswith("model ")).split()[1]
+        predicted = tlcompare("predict", uri, photos / "red" / "00.png")
+        assert predicted.exit_code == 0, predicted.output
+        assert len(json.loads(tlcompare("compare", "--format", "json").stdout)) == 1
+        again = tlcompare("train", "--config", uri.removesuffix("/model"))
+        assert again.exit_code == 0, again.output
+    assert list((workplace / "kept").rglob("model.safetensors"))
+
+
+def test_a_tracking_server_that_is_gone_is_told_at_once(tlcompare, photos, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
+    result = tlcompare("train", "--data", photos, "--image-size", 32, "--epochs", 1)
+    assert result.exit_code == 2
+    assert "Error: the tracking store http://***@127.0.0.1:9 cannot be used" in result.stderr
+    assert "secret" not in result.output
+    assert "epoch" not in result.stderr
+
+
+@contextlib.contextmanager
+def started(*command):
+    """An MLflow server on a free port of loopback; gives the port once it answers."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    program = [Path(sys.executable).parent / "mlflow", *command, "--host", "127.0.0.1", "--port", str(port)]
+    environment = os.environ | {"PATH": bin_path()}
+    quiet = subprocess.DEVNULL
+    server = subprocess.Popen(program, env=environment, stdout=quiet, stderr=quiet, start_new_session=True)
+    try:
+        for _ in range(1200):
+            assert server.poll() is None, "the server ended"
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
+                break
             time.sleep(0.25)
-    pytest.fail("the server did not answer within five minutes")
+        else:
+            pytest.fail("the server did not answer within five minutes")
+        yield port
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
 
 
 def post(port, body):
