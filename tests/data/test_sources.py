@@ -149,6 +149,7 @@ def test_a_torchvision_data_set_becomes_a_divided_folder(own_cache):
         ("digit", 'Did you mean "digits"'),
         ("torchvision:MNISTT", 'Did you mean "MNIST"'),
         ("torchvision:VisionDataset", "has no data set"),
+        ("torchvision:../../elsewhere", "has no data set"),
     ],
 )
 def test_unknown_data_is_refused(data, said):

@@ -114,6 +114,10 @@ def check_again(run, tlcompare):
     rows = json.loads(compared.stdout)
     assert [r["run_id"] for r in rows] == [run.info.run_id, again.info.run_id]
     assert rows[0]["val_accuracy"] == run.data.metrics["val/accuracy"]
+    assert not compared.stderr
+    table = list(csv.DictReader(tlcompare("compare", run.info.run_id, "--format", "csv").stdout.splitlines()))
+    assert [r["trainable_weights"] for r in table] == [run.data.params["trainable_parameters"]]
+    assert f"| {run.info.run_id} |" in tlcompare("compare", run.info.run_id, "--format", "md").stdout
 
 
 @pytest.mark.parametrize("model", ["mobilenet", "resnet50"])

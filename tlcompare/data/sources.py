@@ -73,6 +73,8 @@ def find_source(data: str, flowers: Archive = FLOWERS) -> Source:
         return Source("flowers", root / flowers.folder, mirrors=True, origin=flowers.url)
     if data.startswith("torchvision:"):
         name = data.partition(":")[2]
+        if not name.isidentifier():
+            raise DataError(f'torchvision has no data set "{name}"')
         root = _made(f"torchvision-{name}", lambda to: _write_torchvision(name, to))
         return Source(name, root, mirrors=name not in _MIRRORING_CHANGES, origin=f"torchvision.datasets.{name}")
     require_known(data)
