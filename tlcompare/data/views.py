@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transform
 
 DEFAULT_VIEWS = {"none": 1, "flip": 2, "crop": 8}
 _CROP_SCALE = (0.5, 1.0)
@@ -37,6 +36,8 @@ def make_view(pixels: Tensor, view: int, policy: str, seed: int, image_key: int)
         return pixels
     if policy == "flip":
         return pixels.flip(-1) if view % 2 else pixels
+    from torchvision.transforms.v2 import functional as transform  # slow to import
+
     random = np.random.default_rng((seed, image_key, view))
     side = pixels.shape[-1]
     area = random.uniform(*_CROP_SCALE) * side * side

@@ -69,9 +69,12 @@ class _Tracer(fx.Tracer):
 
 
 def _leaf_classes() -> tuple[type[nn.Module], ...]:
-    from torchvision.ops import StochasticDepth
+    """Of the libraries that are loaded; a network of one that is not cannot have any."""
+    leaves: list[type[nn.Module]] = []
+    if "torchvision" in sys.modules:
+        from torchvision.ops import StochasticDepth
 
-    leaves: list[type[nn.Module]] = [StochasticDepth]
+        leaves.append(StochasticDepth)
     if "timm" in sys.modules:
         from timm.layers import DropPath
         from timm.models import get_notrace_modules
