@@ -17,7 +17,7 @@ _TRAIN, _VAL = "#0072B2", "#D55E00"  # told apart by the colour-blind (Okabe and
 def learning_curves(epochs: Sequence[Epoch], best_epoch: int, config: RunConfig, title: str) -> Figure:
     """Loss and accuracy over the epochs, training and validation; the epoch that was kept is marked."""
     figure = Figure(figsize=(9, 3.8), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     numbers = [e.number for e in epochs]
     for axes, what, unit in zip(figure.subplots(1, 2), ("loss", "accuracy"), ("nats", "share of images"), strict=True):
         notes = ["augmented"] if config.augment != "none" else []
@@ -42,9 +42,10 @@ def confusion(scores: Scores, title: str) -> Figure:
     figure = Figure(figsize=(side, side * 0.9), layout="constrained")
     axes = figure.subplots()
     shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set(xlabel="predicted class", ylabel="true class", title=title)
-    axes.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 3 else 0)
-    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="predicted class", ylabel="true class")
+    axes.set_title(title, parse_math=False)
+    axes.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 3 else 0, parse_math=False)
+    axes.set_yticks(range(len(names)), names, parse_math=False)
     if len(names) <= 25:
         for row, column in np.ndindex(counts.shape):
             if counts[row, column]:
