@@ -1,6 +1,7 @@
 import base64
 import csv
 import json
+import re
 import shutil
 import signal
 
@@ -45,6 +46,8 @@ def test_one_run_end_to_end(train, tlcompare, photos, cache):
     assert 0 < data.metrics["cost/latency_p50_ms"] <= data.metrics["cost/latency_p95_ms"]
     assert data.tags["tlcompare.test_opened"] == "true"
     assert "Validation accuracy" in data.tags["mlflow.note.content"]
+    assert re.fullmatch("[0-9a-f]{40}", data.tags["mlflow.source.git.commit"])
+    assert data.tags["tlcompare.git_dirty"] in ("true", "false")
     history = MlflowClient().get_metric_history(run.info.run_id, "val/epoch_accuracy")
     assert [m.step for m in history] == [1, 2]
     assert data.metrics["val/accuracy"] == max(m.value for m in history)

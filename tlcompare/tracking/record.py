@@ -56,8 +56,7 @@ def log_start(log: RunLog, prepared: Prepared) -> None:
             "pretrained": str(config.weights != "none").lower(),
             "tlcompare.version": __version__,
             "tlcompare.test_opened": "false",
-            "mlflow.source.git.commit": _git_commit(),
-            "tlcompare.git_dirty": str(bool(_git(Path(__file__).parents[1], "status", "--porcelain", "."))).lower(),
+            **_git_tags(),
         }
     )
     log.text("config.yaml", to_yaml(config))
@@ -208,12 +207,14 @@ percentile {latency.p95_ms:.1f} ms), {latency.seconds_per_100:.2f} s for 100.
 """
 
 
-def _git_commit() -> str:
-    """The commit that is checked out; `unknown` where this file is installed rather than checked out."""
+def _git_tags() -> dict[str, str]:
+    """The commit that is checked out and whether files differ from it; nothing where this is installed."""
     here = Path(__file__)
     if _git(here.parent, "ls-files", here.name) != here.name:
-        return "unknown"
-    return _git(here.parent, "rev-parse", "HEAD") or "unknown"
+        return {}
+    changed = bool(_git(here.parents[1], "status", "--porcelain", "."))
+    commit = _git(here.parent, "rev-parse", "HEAD")
+    return {"mlflow.source.git.commit": commit, "tlcompare.git_dirty": str(changed).lower()}
 
 
 def _git(folder: Path, *arguments: str) -> str:
