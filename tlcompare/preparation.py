@@ -10,7 +10,7 @@ import torch
 from tlcompare.backbones.registry import Backbone, get_backbone
 from tlcompare.backbones.weights import load_weights
 from tlcompare.config import RunConfig
-from tlcompare.data.pixels import PixelStore, open_store
+from tlcompare.data.pixels import PixelStore, loose_images, open_store
 from tlcompare.data.sources import Source, find_source
 from tlcompare.data.splits import Split, contradictory, make_split, straddling
 from tlcompare.data.views import DEFAULT_VIEWS
@@ -101,6 +101,8 @@ def announce(prepared: Prepared, reporter: Reporter) -> None:
     given = {f.part for f in store.files}
     if "train" in given and "val" not in given:
         reporter.say(f"the data has no val folder: {prepared.config.val_fraction:.0%} of train are kept for validation")
+    if loose := loose_images(prepared.source.root):
+        reporter.say(f"warning: {len(loose)} image file(s) beside the class folders are not used, such as {loose[0]}")
     for why, groups in prepared.suspect_copies().items():
         reporter.say(f"warning: {len(groups)} image(s) {why}, such as {' = '.join(groups[0])}; see suspect_copies.json")
 

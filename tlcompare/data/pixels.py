@@ -32,6 +32,7 @@ _SPLIT_FOLDERS = {
     "validation": "val",
     "test": "test",
 }
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 _CLUTTER = {"thumbs.db", "desktop.ini"}
 
 
@@ -157,6 +158,13 @@ def list_files(root: Path) -> tuple[list[str], list[ImageFile]]:
             "Add images or remove the folder.",
         )
     return classes, files
+
+
+def loose_images(root: Path) -> list[str]:
+    """Image files that lie beside the class folders, and so are in no class."""
+    tops = (_divided(root) or {"": root}).values()
+    loose = (p for top in tops for p in sorted(top.iterdir()) if p.is_file() and p.suffix.lower() in _SUFFIXES)
+    return [_printable(str(p.relative_to(root))) for p in loose]
 
 
 def _divided(root: Path) -> dict[str, Path]:
