@@ -281,7 +281,12 @@ def predict(model_uri: str, files: tuple[str, ...], as_json: bool) -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
-    """Check this machine: versions, device, caches, weights at hand, tracking store."""
+    """Check this machine: versions, device, caches, weights at hand, tracking store.
+
+    \b
+    tlcompare doctor
+    tlcompare doctor --json
+    """
     from tlcompare.doctor import examine
 
     findings = examine()

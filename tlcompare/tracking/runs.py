@@ -37,7 +37,6 @@ class RunLog:
     """An open run."""
 
     run_id: str
-    experiment_id: str
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Log parameters, leaving alone those that `mlflow run` has logged itself."""
@@ -98,7 +97,7 @@ def open_run(config: RunConfig, name: str) -> Iterator[RunLog]:
         raise TrackingError(
             f"the tracking store {shown_uri()} cannot be used: {first_line(e)}", "Check MLFLOW_TRACKING_URI."
         ) from e
-    log = RunLog(active.info.run_id, active.info.experiment_id)
+    log = RunLog(active.info.run_id)
     status, reason = RunStatus.FINISHED, ""
     try:
         with _terminable():
