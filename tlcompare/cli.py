@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from dataclasses import Field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from tlcompare import __version__
 from tlcompare.config import RunConfig, describe, flag, read_yaml, resolve, takes
 from tlcompare.errors import UserError
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 class _ShownError(click.ClickException):
@@ -68,23 +71,36 @@ class _RunOption(click.Option):
             self.opts = every
 
 
-def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Every field of RunConfig as an option, spelled with hyphens or, as `mlflow run` does, with underscores."""
-    for option_field in reversed(fields(RunConfig)):
-        name = option_field.name
-        spellings = dict.fromkeys([flag(name), f"--{name}"])
-        boolean = option_field.type == "bool"
-        extra: dict[str, Any] = {"is_flag": False, "flag_value": "true"} if boolean else {}
-        decorate = click.option(
-            *spellings, name, cls=_RunOption, default=None, metavar=takes(name), help=describe(name), **extra
-        )
-        command = decorate(command)
-    return command
+def _run_options(*without: str, renamed: Mapping[str, str] | None = None) -> Callable[[_Command], _Command]:
+    """Fields of RunConfig as options, spelled with hyphens or, as `mlflow run` does, with underscores.
+
+    Args:
+        without: fields that are left out.
+        renamed: other names on the command line, by field.
+    """
+
+    def decorate(command: _Command) -> _Command:
+        for option_field in reversed(fields(RunConfig)):
+            if option_field.name not in without:
+                command = _run_option(option_field, (renamed or {}).get(option_field.name))(command)
+        return command
+
+    return decorate
+
+
+def _run_option(option_field: Field[Any], alias: str | None) -> Callable[[_Command], _Command]:
+    name = option_field.name
+    spellings = dict.fromkeys([flag(alias or name), f"--{alias or name}"])
+    boolean = option_field.type == "bool"
+    extra: dict[str, Any] = {"is_flag": False, "flag_value": "true"} if boolean else {}
+    return click.option(
+        *spellings, name, cls=_RunOption, default=None, metavar=takes(name), help=describe(name), **extra
+    )
 
 
 @main.command()
 @click.option("--config", "config_file", help="Options from a YAML file, or from an earlier run: runs:/ID.")
-@_run_options
+@_run_options()
 def train(config_file: str | None, **options: str | None) -> None:
     """Train one backbone under one unfreezing strategy and log everything to MLflow.
 
@@ -126,6 +142,171 @@ def _from_config(config_file: str | None) -> tuple[dict[str, Any], str | None]:
 
         return logged_config(config_file)
     return read_yaml(Path(config_file).expanduser()), None
+
+
+def _sweep_option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:
+    """An option of `sweep`, spelled with hyphens or underscores."""
+    spellings = dict.fromkeys(x for n in names for x in (n, f"--{n.removeprefix('--').replace('-', '_')}"))
+    return click.option(*spellings, cls=_RunOption, **settings)
+
+
+def _listed(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Values given one by one or with commas between them, as `mlflow run` must."""
+    return tuple(dict.fromkeys(v.strip() for text in values for v in text.split(",") if v.strip()))
+
+
+def _seconds(ctx: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    """`90`, `90s`, `30m` or `2h` in seconds."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)?", text.strip().lower())
+    if not found or not float(found.group(1)):
+        raise click.BadParameter(f"{text!r} is no time such as 90s, 30m or 2h")
+    return float(found.group(1)) * {"s": 1, "m": 60, "h": 3600}[found.group(2) or "s"]
+
+
+@main.command()
+@_sweep_option("--name", help="Name of the sweep; an existing one goes on. [default: the space and a number]")
+@_sweep_option("--space", metavar="NAME|FILE", help="What may be tried: see `tlcompare spaces`. [default: default]")
+@_sweep_option(
+    "--model",
+    "models",
+    multiple=True,
+    callback=_listed,
+    help="Backbone; repeat it, or use commas. "
+    "[default: those of the space; where their weights cannot be had, efficientnet_lite0]",
+)
+@_sweep_option(
+    "--trials",
+    type=click.IntRange(1),
+    help="Trials in all, with those of earlier sittings. [default: 40, or the whole grid or list]",
+)
+@_sweep_option("--timeout", metavar="TIME", callback=_seconds, help="Begin no trial after this time: 90s, 30m, 2h.")
+@_sweep_option("--patience", type=click.IntRange(1), help="Stop after this many trials without improvement.")
+@_sweep_option(
+    "--maximize", multiple=True, callback=_listed, metavar="METRIC", help="Objective. [default: val/accuracy]"
+)
+@_sweep_option(
+    "--minimize",
+    multiple=True,
+    callback=_listed,
+    metavar="METRIC",
+    help="Objective, such as cost/train_seconds; with several objectives the result is a Pareto set.",
+)
+@_sweep_option(
+    "--sampler",
+    type=click.Choice(["tpe", "random", "grid", "gp", "nsga2"]),
+    help="How configurations are chosen. [default: the space's, else tpe]",
+)
+@_sweep_option(
+    "--pruner",
+    type=click.Choice(["median", "hyperband", "off"]),
+    help="Which trials end early; baselines never do. [default: median; off with several objectives]",
+)
+@_sweep_option(
+    "--jobs", type=click.IntRange(1, 256), help="Trials at a time, each in a process of its own. [default: 1]"
+)
+@_sweep_option(
+    "--log-models", type=click.Choice(["all", "best", "none"]), help="Trials whose model is kept. [default: all]"
+)
+@_sweep_option("--storage", metavar="URL", help="Optuna storage of the study. [default: sqlite:///optuna.db]")
+@_sweep_option(
+    "--dry-run",
+    is_flag=False,
+    flag_value="true",
+    type=bool,
+    default=False,
+    metavar="[true|false]",
+    help="Check everything, and print what would be tried and what it would cost.",
+)
+@_run_options("model", "run_name", "score_test", renamed={"patience": "epoch_patience"})
+def sweep(
+    name: str | None,
+    space: str | None,
+    models: tuple[str, ...],
+    trials: int | None,
+    timeout: float | None,
+    patience: int | None,
+    maximize: tuple[str, ...],
+    minimize: tuple[str, ...],
+    sampler: str | None,
+    pruner: str | None,
+    jobs: int | None,
+    log_models: str | None,
+    storage: str | None,
+    dry_run: bool,
+    **options: str | None,
+) -> None:
+    """Let Optuna explore what to unfreeze, one MLflow run per trial.
+
+    An option of `train` fixes that choice for the whole sweep. The baselines (frozen, the report's strategies or the
+    last blocks, all) are always tried first. Ctrl-C ends it cleanly; the same --name goes on.
+
+    \b
+    tlcompare sweep --trials 40                                 (embedded images; offline, embedded weights)
+    tlcompare sweep --data flowers --trials 40 --jobs 2
+    tlcompare sweep --data photos/ --model resnet50 --space depth
+    tlcompare sweep --data photos/ --space recipe --maximize val/accuracy --minimize cost/train_seconds
+    tlcompare sweep --name default-1                            (go on with an interrupted one)
+    tlcompare sweep --space surgical --dry-run                  (what would be tried, and what it would cost)
+    """
+    fixed = {name: value for name, value in options.items() if value is not None}
+    limits = {"trials": trials, "timeout": timeout, "patience": patience, "jobs": jobs, "log_models": log_models}
+
+    from tlcompare.data.sources import require_known
+    from tlcompare.study.space import read_space
+
+    if space is not None:
+        read_space(space)
+    require_known(resolve(fixed).data)
+    if sys.stderr.isatty():
+        click.echo("loading torch, Optuna and MLflow", err=True)
+
+    from tlcompare.study.planning import Request
+
+    request = Request(
+        name=name,
+        space=space,
+        models=models,
+        options=fixed,
+        maximize=maximize,
+        minimize=minimize,
+        sampler=sampler,
+        pruner=pruner,
+        storage=storage,
+        limits={name: value for name, value in limits.items() if value is not None},
+    )
+    if dry_run:
+        from tlcompare.study.forecast import forecast
+
+        click.echo(forecast(request))
+        return
+
+    from tlcompare.study.sweep import sweep as run_sweep
+
+    try:
+        click.echo(run_sweep(request).text)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@main.command()
+@click.argument("space", required=False)
+def spaces(space: str | None) -> None:
+    """List the search spaces that come with tlcompare, or print one, to start your own from.
+
+    \b
+    tlcompare spaces
+    tlcompare spaces default > mine.yaml
+    """
+    from tlcompare.study.space import presets, read_space
+
+    if space is not None:
+        read_space(space)
+        click.echo(presets().get(space, Path(space)).read_text(encoding="utf-8").rstrip())
+        return
+    for name in presets():
+        click.echo(f"{name:<10} {read_space(name).about}")
 
 
 @main.command()

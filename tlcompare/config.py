@@ -168,6 +168,25 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
     return RunConfig(**values)
 
 
+def checked(name: str, value: Any) -> Any:
+    """One option's value, converted from text or YAML.
+
+    Raises:
+        ConfigError: not a value of this option, or outside its limits.
+    """
+    try:
+        converted = _convert(name, value)
+    except ValueError as e:
+        raise ConfigError(str(e)) from e
+    if problem := _limit_problem(name, converted):
+        raise ConfigError(problem)
+    return converted
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """The options in a YAML file.
 

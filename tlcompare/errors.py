@@ -49,6 +49,10 @@ class TrainingError(UserError):
     """Training that cannot go on."""
 
 
+class StudyError(UserError):
+    """A sweep, or the storage of its study, that cannot be used."""
+
+
 class TrackingError(UserError):
     """An MLflow store, run or model that cannot be used."""
 

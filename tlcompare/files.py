@@ -68,11 +68,15 @@ def new_folder(final: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep other processes that ask for the same `path` waiting until the block ends."""
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Keep other processes that ask for the same `path` out until the block ends.
+
+    Raises:
+        BlockingIOError: another process has it, and `wait` is false.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(f".{path.name}.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
 
 

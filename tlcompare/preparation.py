@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -19,6 +21,11 @@ from tlcompare.freezing.layers import LayerList, trace
 from tlcompare.freezing.strategy import FreezePlan, make_plan
 from tlcompare.progress import Reporter
 from tlcompare.training.device import Compute, choose_compute
+
+_NOT_CONFIGURATION = (
+    "unfreeze data on_bad_image val_fraction test_fraction split_seed seed device threads "
+    "score_test experiment run_name"
+).split()
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,12 @@ class Prepared:
             "in more than one class": contradictory(self.store.hashes, self.store.labels),
         }
         return {why: [[self.store.files[i].path for i in g] for g in groups] for why, groups in found.items() if groups}
+
+
+def configuration_key(config: RunConfig, plan: FreezePlan) -> str:
+    """The same for two runs exactly if they differ at most in seed, split, place and data: 16 hexadecimal digits."""
+    recipe = {name: value for name, value in asdict(config).items() if name not in _NOT_CONFIGURATION}
+    return hashlib.sha256(json.dumps([recipe, plan.essence], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def prepare(config: RunConfig, reporter: Reporter) -> Prepared:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -13,8 +14,27 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from tlcompare.training.fit import Epoch
 
 
-class Reporter:
-    """Tells how far a run is."""
+class Reporter(Protocol):
+    """Is told how far a run is."""
+
+    def say(self, text: str) -> None:
+        """One line for the user."""
+
+    def doing(self, what: str) -> None:
+        """What goes on now; it has no known length."""
+
+    def reading(self, done: int, total: int) -> None:
+        """Images decoded so far."""
+
+    def step(self, epoch: int, step: int, steps: int, loss: float, accuracy: float) -> None:
+        """One optimizer step done."""
+
+    def epoch(self, epoch: Epoch) -> None:
+        """One epoch done."""
+
+
+class RunReporter:
+    """Tells how far a single run is: a live bar in a terminal, lines elsewhere."""
 
     def __init__(self, progress: Progress | None, console: Console, epochs: int) -> None:
         self._progress = progress
@@ -24,16 +44,13 @@ class Reporter:
         self._said = time.monotonic()
 
     def say(self, text: str) -> None:
-        """One line, above the bar if there is one."""
         self._console.print(text, highlight=False, markup=False)
 
     def doing(self, what: str) -> None:
-        """Name what goes on now, where there is a bar; it has no known length."""
         if self._progress and self._task is not None:
             self._progress.update(self._task, description=what, completed=0, total=None)
 
     def reading(self, done: int, total: int) -> None:
-        """Images decoded so far."""
         if self._progress and self._task is not None:
             self._progress.update(self._task, description="reading images", completed=done, total=total)
         elif done == total or time.monotonic() - self._said > 10:
@@ -41,7 +58,6 @@ class Reporter:
             self.say(f"reading images: {done} of {total}")
 
     def step(self, epoch: int, step: int, steps: int, loss: float, accuracy: float) -> None:
-        """One optimizer step done."""
         if self._progress and self._task is not None:
             self._progress.update(
                 self._task,
@@ -51,7 +67,6 @@ class Reporter:
             )
 
     def epoch(self, epoch: Epoch) -> None:
-        """One epoch done."""
         self.say(
             f"epoch {epoch.number:>2}/{self._epochs}  "
             f"train loss {epoch.train_loss:.3f} accuracy {epoch.train_accuracy:.1%}  "
@@ -60,11 +75,11 @@ class Reporter:
 
 
 @contextmanager
-def reporting(epochs: int) -> Iterator[Reporter]:
+def reporting(epochs: int) -> Iterator[RunReporter]:
     """A reporter whose bar goes away at the end."""
     console = Console(stderr=True, soft_wrap=True)
     if not sys.stderr.isatty():
-        yield Reporter(None, console, epochs)
+        yield RunReporter(None, console, epochs)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -73,4 +88,4 @@ def reporting(epochs: int) -> Iterator[Reporter]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        yield Reporter(progress, console, epochs)
+        yield RunReporter(progress, console, epochs)

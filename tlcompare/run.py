@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 
 from tlcompare.config import RunConfig
-from tlcompare.errors import TrackingError
 from tlcompare.freezing.graph import Classifier
 from tlcompare.preparation import Prepared, announce, prepare
 from tlcompare.progress import Reporter, reporting
 from tlcompare.tracking.models import log_dataset, log_model
 from tlcompare.tracking.record import final_metrics, log_end, log_epoch, log_predictions, log_start
-from tlcompare.tracking.runs import RunLog, open_run, shown_uri, store_problem
+from tlcompare.tracking.runs import RunLog, open_run, require_store
 from tlcompare.training.batches import Images
 from tlcompare.training.evaluate import Scores, predict, score
 from tlcompare.training.fit import Epoch, fit
@@ -45,19 +45,41 @@ def train(config: RunConfig, expected_digest: str | None = None) -> RunResult:
     Raises:
         UserError: anything a user can mend; the run, if it had begun, is marked failed with the reason.
     """
-    if problem := store_problem():
-        raise TrackingError(f"the tracking store {shown_uri()} cannot be used: {problem}", "Check MLFLOW_TRACKING_URI.")
+    require_store()
     with reporting(config.epochs) as reporter:
         prepared = prepare(config, reporter)
         announce(prepared, reporter)
         if expected_digest and expected_digest != prepared.store.digest:
             reporter.say("warning: the images are not those of the earlier run; expect another result")
-        name = config.run_name or f"{config.model} {config.unfreeze}"
-        with open_run(config, name) as log:
-            return _train(log, prepared, reporter)
+        with open_run(config) as log:
+            return _train(log, prepared, reporter, keep_model=lambda metrics: True)
 
 
-def _train(log: RunLog, prepared: Prepared, reporter: Reporter) -> RunResult:
+def train_child(
+    config: RunConfig,
+    run_id: str,
+    reporter: Reporter,
+    keep_model: Callable[[Mapping[str, float]], bool],
+) -> RunResult:
+    """Train as one trial of a sweep, in the MLflow run that the sweep made for it.
+
+    Args:
+        config: the options.
+        run_id: of that run; whatever fails is in it.
+        reporter: is told of every epoch, and may raise `Pruned` then.
+        keep_model: whether the model is worth keeping, from the final metrics.
+
+    Raises:
+        Pruned: as the reporter raised it.
+        UserError: what went wrong, also in the run.
+    """
+    with open_run(config, run_id) as log:
+        return _train(log, prepare(config, reporter), reporter, keep_model)
+
+
+def _train(
+    log: RunLog, prepared: Prepared, reporter: Reporter, keep_model: Callable[[Mapping[str, float]], bool]
+) -> RunResult:
     """The part of a run that happens inside its MLflow run."""
     config, compute, store, split = prepared.config, prepared.compute, prepared.store, prepared.split
     preprocessing = prepared.backbone.preprocessing
@@ -72,8 +94,8 @@ def _train(log: RunLog, prepared: Prepared, reporter: Reporter) -> RunResult:
     images = Images(store, preprocessing, str(config.augment), int(config.views or 1), config.seed, compute.device)
 
     def on_epoch(epoch: Epoch) -> None:
-        reporter.epoch(epoch)
         log_epoch(log, epoch)
+        reporter.epoch(epoch)
 
     fitted = fit(
         model,
@@ -97,9 +119,12 @@ def _train(log: RunLog, prepared: Prepared, reporter: Reporter) -> RunResult:
         probabilities = predict(model, images, rows)
         scores[part] = score(probabilities, [store.labels[i] for i in rows], store.classes)
         log_predictions(log, prepared, part, rows, probabilities)
-    names = {"backbone": config.model, "unfreeze": config.unfreeze}
-    model_id, model_bytes = log_model(model, prepared.backbone, store.classes, names)
+    model_bytes = sum(tensor.nbytes for tensor in model.weights().values())
     metrics = final_metrics(prepared, fitted, scores, latency, model_bytes)
+    model_id = None
+    if keep_model(metrics):
+        names = {"backbone": config.model, "unfreeze": config.unfreeze}
+        model_id = log_model(model, prepared.backbone, store.classes, names)
     log.scores(metrics, model_id, dataset)
-    log_end(log, prepared, fitted, scores, latency)
+    log_end(log, prepared, fitted, scores, latency, model_kept=model_id is not None)
     return RunResult(log.run_id, prepared, metrics)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,18 @@ class FreezePlan:
         """Blocks in which at least one weight trains."""
         touched = (x.block for x in self.layers if self.parameters.intersection(x.parameters))
         return tuple(dict.fromkeys(touched))
+
+    @property
+    def depth(self) -> float:
+        """How far back training reaches: the share of the layers from the first that trains to the end, in 0..1."""
+        first = next((x.number for x in self.layers if self.trained_in(x)), self.listed + 1)
+        return (self.listed + 1 - first) / self.listed
+
+    @property
+    def essence(self) -> tuple[str, ...]:
+        """What tells plans apart that train differently: trained weights, and the norms that update statistics."""
+        norms = (f"norm {x.name}" for x in self.layers if x.name in self.whole and x.operation == "norm")
+        return (*sorted(self.parameters), *norms)
 
     def trained_in(self, layer: Layer) -> int:
         """How many of a layer's weights train."""
@@ -108,6 +120,42 @@ def make_plan(layers: LayerList, unfreeze: str, classes: int) -> FreezePlan:
         listed=len(layers.layers),
         cut=latest_cut(layers, changing),
     )
+
+
+def tail(layers: LayerList, share: float, snap: str) -> str:
+    """The strategy that unfreezes about this share of the last layers.
+
+    Args:
+        layers: the backbone's layer list.
+        share: of the layers, in 0..1.
+        snap: `layer` starts at the nearest layer that has weights, `block` at the nearest first layer of a block.
+    """
+    listed = layers.layers
+    if snap == "block":
+        first = {block: next(x.number for x in listed if x.block == block) for block in layers.blocks}
+        starts = {len(listed) + 1 - number: block for block, number in first.items()}
+    else:
+        starts = {len(listed) + 1 - x.number: "" for x in listed if x.parameters}
+    depth = min((0, *starts), key=lambda d: (abs(d - share * len(listed)), d))
+    if depth == 0:
+        return "frozen"
+    if depth == max(starts):
+        return "all"
+    last = layers.blocks[-1]
+    return {"": str(depth), last: last}.get(starts[depth], f"{starts[depth]}-{last}")
+
+
+def some_blocks(layers: LayerList, chosen: Collection[str]) -> str:
+    """The strategy that unfreezes these blocks."""
+    runs: list[list[str]] = []
+    follows = False
+    for block in layers.blocks:
+        if block in chosen:
+            runs = [*runs[:-1], [*runs[-1], block]] if follows else [*runs, [block]]
+        follows = block in chosen
+    if len(chosen) == len(layers.blocks):
+        return "all"
+    return "+".join(r[0] if len(r) == 1 else f"{r[0]}-{r[-1]}" for r in runs) or "frozen"
 
 
 def freeze(network: nn.Module, plan: FreezePlan) -> None:

@@ -35,17 +35,16 @@ from tlcompare.freezing.graph import Classifier
 _REQUIRED = ("mlflow", "torch", "torchvision", "timm", "safetensors", "numpy", "pandas", "pillow", "pyyaml")
 
 
-def log_model(model: Classifier, backbone: Backbone, classes: Sequence[str], params: dict[str, Any]) -> tuple[str, int]:
+def log_model(model: Classifier, backbone: Backbone, classes: Sequence[str], params: dict[str, Any]) -> str:
     """Log a trained model to the active run as a pyfunc from code.
 
     Returns:
-        The model's id in MLflow, and its size in bytes.
+        The model's id in MLflow.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "classifier"
         folder.mkdir()
         serving.save(folder, model, backbone, classes)
-        size = (folder / serving.WEIGHTS_FILE).stat().st_size
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(Path(serving.__file__)),
@@ -56,7 +55,7 @@ def log_model(model: Classifier, backbone: Backbone, classes: Sequence[str], par
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIRED],
             params=params,
         )
-    return str(info.model_id), size
+    return str(info.model_id)
 
 
 def load_model(uri: str) -> serving.Predictor:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import mlflow
@@ -14,14 +15,21 @@ from tlcompare.errors import TrackingError, did_you_mean
 from tlcompare.files import first_line
 from tlcompare.tracking.runs import DEFAULT_EXPERIMENT, shown_uri
 
+SWEEP = "tlcompare.sweep"
+TRIAL = "tlcompare.trial"
+ROLE = "tlcompare.role"
+
 
 @dataclass(frozen=True)
 class LoggedRun:
     """A run as MLflow holds it."""
 
     run_id: str
+    name: str
+    status: str
     params: Mapping[str, str]
     metrics: Mapping[str, float]
+    tags: Mapping[str, str]
 
 
 def runs_by_id(run_ids: Sequence[str]) -> list[LoggedRun]:
@@ -44,26 +52,64 @@ def runs_of_experiment(name: str | None) -> list[LoggedRun]:
     """
     name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
     client = MlflowClient()
-    try:
+    with readable():
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             near = did_you_mean(name, [e.name for e in client.search_experiments()])
             raise TrackingError(f'{shown_uri()} has no experiment "{name}"', near)
-        runs: list[LoggedRun] = []
-        token = None
-        while token != "":
-            page = client.search_runs(
-                [experiment.experiment_id],
-                "attributes.status = 'FINISHED'",
-                order_by=["attributes.start_time ASC"],
-                page_token=token,
-            )
-            runs += [_logged(run) for run in page]
-            token = page.token or ""
-        return runs
+        return _search([experiment.experiment_id], "attributes.status = 'FINISHED'")
+
+
+def sweep_run(name: str) -> LoggedRun:
+    """The run of a sweep, by the sweep's name.
+
+    Raises:
+        TrackingError: there is no such sweep.
+    """
+    with readable():
+        everywhere = [e.experiment_id for e in MlflowClient().search_experiments()]
+        parents = _search(everywhere, f"tags.`{SWEEP}` = '{name}' AND tags.`{ROLE}` = 'sweep'") if _plain(name) else []
+        if parents:
+            return parents[-1]
+        every = {r.tags[SWEEP] for r in _search(everywhere, f"tags.`{ROLE}` = 'sweep'")}
+    there = f"There are {', '.join(sorted(every))}." if every else "There is none: tlcompare sweep --help"
+    raise TrackingError(f'{shown_uri()} has no sweep "{name}"', f"{did_you_mean(name, every)} {there}".strip())
+
+
+def trials_of(parent_run_id: str) -> list[LoggedRun]:
+    """The runs of a sweep's trials, in the order of their numbers."""
+    with readable():
+        parent = MlflowClient().get_run(parent_run_id)
+        runs = _search([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent_run_id}'")
+    return sorted((r for r in runs if TRIAL in r.tags), key=lambda r: int(r.tags[TRIAL]))
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Turns MLflow's failure to answer into one sentence."""
+    try:
+        yield
     except (mlflow.MlflowException, OSError) as e:
         raise TrackingError(f"{shown_uri()} cannot be read: {first_line(e)}", "Check MLFLOW_TRACKING_URI.") from e
 
 
+def _search(experiments: list[str], condition: str) -> list[LoggedRun]:
+    """Every run that meets the condition, the oldest first."""
+    runs: list[LoggedRun] = []
+    token = None
+    while token != "":
+        page = MlflowClient().search_runs(
+            experiments, condition, order_by=["attributes.start_time ASC"], page_token=token
+        )
+        runs += [_logged(run) for run in page]
+        token = page.token or ""
+    return runs
+
+
+def _plain(name: str) -> bool:
+    return "'" not in name
+
+
 def _logged(run: Run) -> LoggedRun:
-    return LoggedRun(run.info.run_id, run.data.params, run.data.metrics)
+    info, data = run.info, run.data
+    return LoggedRun(info.run_id, info.run_name, info.status, data.params, data.metrics, data.tags)

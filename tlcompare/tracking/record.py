@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tlcompare import __version__
 from tlcompare.config import to_yaml
-from tlcompare.preparation import Prepared
+from tlcompare.preparation import Prepared, configuration_key
 from tlcompare.tracking.figures import confusion, learning_curves
 from tlcompare.tracking.runs import RunLog
 from tlcompare.training.device import Compute
@@ -35,6 +35,7 @@ def log_start(log: RunLog, prepared: Prepared) -> None:
             "backbone": plan.backbone,
             "strategy": plan.unfreeze,
             "strategy_family": plan.family,
+            "depth": round(plan.depth, 4),
             "unfrozen_layers": len(plan.layers),
             "unfrozen_share": round(len(plan.layers) / plan.listed, 4),
             "trainable_parameters": plan.trainable_parameters,
@@ -47,6 +48,7 @@ def log_start(log: RunLog, prepared: Prepared) -> None:
             "test_images": len(split.test),
             "data_digest": store.digest,
         }
+        | {f"block.{block}": int(block in plan.blocks) for block in prepared.layers.blocks}
     )
     log.tags(
         {
@@ -55,6 +57,7 @@ def log_start(log: RunLog, prepared: Prepared) -> None:
             "weights": prepared.weights,
             "pretrained": str(config.weights != "none").lower(),
             "tlcompare.version": __version__,
+            "tlcompare.configuration": configuration_key(config, plan),
             "tlcompare.test_opened": "false",
             **_git_tags(),
         }
@@ -122,6 +125,7 @@ def log_end(
     fitted: Fitted,
     scores: Mapping[str, Scores],
     latency: Latency,
+    model_kept: bool,
 ) -> None:
     """Figures, scores per class, and the run's page."""
     config = prepared.config
@@ -132,10 +136,21 @@ def log_end(
         log.table(f"scores/{part}_classes.csv", pd.DataFrame([asdict(c) for c in scored.classes]))
     log.tags(
         {
-            "mlflow.note.content": _note(log.run_id, prepared, fitted, scores, latency),
+            "mlflow.note.content": _note(log.run_id, prepared, fitted, scores, latency, model_kept),
             "tlcompare.frozen_digest": fitted.frozen_digest,
         }
     )
+
+
+METRICS = (
+    *(f"val/{name}" for name in ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")),
+    *(f"train/{name}" for name in ("loss", "accuracy", "best_epoch", "epochs_run", "batch_halvings")),
+    *(f"cost/{name}_parameters" for name in ("trainable", "frozen", "total")),
+    *(f"cost/{name}" for name in ("train_seconds", "seconds_per_epoch", "peak_memory_mb", "model_mb")),
+    *(f"cost/{name}_images" for name in ("prefix", "suffix", "backward")),
+    *(f"cost/{name}" for name in ("latency_p50_ms", "latency_p95_ms", "seconds_per_100_images")),
+)
+"""Names of the metrics that every finished run has, the test set left sealed."""
 
 
 def final_metrics(
@@ -179,7 +194,14 @@ def _environment(compute: Compute) -> dict[str, Any]:
     } | {name: version(name) for name in packages}
 
 
-def _note(run_id: str, prepared: Prepared, fitted: Fitted, scores: Mapping[str, Scores], latency: Latency) -> str:
+def _note(
+    run_id: str,
+    prepared: Prepared,
+    fitted: Fitted,
+    scores: Mapping[str, Scores],
+    latency: Latency,
+    model_kept: bool,
+) -> str:
     """The run in Markdown, for the run's page."""
     plan, config, store, split = prepared.plan, prepared.config, prepared.store, prepared.split
     warning = "**RANDOM WEIGHTS: nothing here was pretrained.**\n\n" if config.weights == "none" else ""
@@ -193,6 +215,7 @@ def _note(run_id: str, prepared: Prepared, fitted: Fitted, scores: Mapping[str, 
     if "test" not in scores:
         lines[0] += " The test set was not opened."
     share = plan.trainable_parameters / plan.total_parameters
+    classify = f" · **classify:** `tlcompare predict runs:/{run_id}/model FILE`" if model_kept else ""
     return f"""{warning}{" ".join(lines)}
 
 - **Trained:** {len(plan.layers)} of {plan.listed} layers, {plan.trainable_parameters:,} of \
@@ -203,7 +226,7 @@ before and after training.
 {len(split.train)} images of {store.name} in {len(store.classes)} classes, seed {config.seed}.
 - **Inference**, the same for every strategy of this backbone: {latency.p50_ms:.1f} ms for one image (95th \
 percentile {latency.p95_ms:.1f} ms), {latency.seconds_per_100:.2f} s for 100.
-- **Again:** `tlcompare train --config runs:/{run_id}` · **classify:** `tlcompare predict runs:/{run_id}/model FILE`
+- **Again:** `tlcompare train --config runs:/{run_id}`{classify}
 """
 
 

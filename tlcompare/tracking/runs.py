@@ -32,6 +32,10 @@ logging.getLogger("mlflow").setLevel(logging.ERROR)
 _RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")  # what MLflow calls a run that was given no name
 
 
+class Pruned(Exception):
+    """Ends a run before its time because it promises nothing; the text says why."""
+
+
 @dataclass(frozen=True)
 class RunLog:
     """An open run."""
@@ -57,8 +61,8 @@ class RunLog:
         finite = [Metric(k, v, now, step) for k, v in values.items() if math.isfinite(v)]
         MlflowClient().log_batch(self.run_id, metrics=finite)
 
-    def scores(self, values: Mapping[str, float], model_id: str, dataset: MetaDataset) -> None:
-        """Log final metrics, tied to the model that has them and the data they were measured on."""
+    def scores(self, values: Mapping[str, float], model_id: str | None, dataset: MetaDataset) -> None:
+        """Log final metrics, tied to the data they were measured on and to the model, if it is kept."""
         finite = {k: v for k, v in values.items() if math.isfinite(v)}
         mlflow.log_metrics(finite, model_id=model_id, dataset=dataset)
 
@@ -77,44 +81,55 @@ class RunLog:
 
 
 @contextmanager
-def open_run(config: RunConfig, name: str) -> Iterator[RunLog]:
+def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[RunLog]:
     """A run that ends as what happened: finished, failed with its reason, or killed.
 
-    The run that `mlflow run` opened is taken if there is one; otherwise one is made in the experiment.
+    The run with this id is taken, else the one that `mlflow run` opened, else one is made in the experiment.
 
     Raises:
         TrackingError: the tracking store does not answer.
     """
     try:
-        client = MlflowClient()
-        opened = os.environ.get("MLFLOW_RUN_ID")
-        if opened is None:
-            mlflow.set_experiment(experiment_name(config))
-        elif not _RANDOM_NAME.fullmatch(client.get_run(opened).info.run_name):
-            name = ""
-        active = mlflow.start_run(run_name=name or None)
+        active = mlflow.start_run(run_id=run_id) if run_id else _start(config)
     except (mlflow.MlflowException, OSError) as e:
         raise TrackingError(
             f"the tracking store {shown_uri()} cannot be used: {first_line(e)}", "Check MLFLOW_TRACKING_URI."
         ) from e
     log = RunLog(active.info.run_id)
-    status, reason = RunStatus.FINISHED, ""
+    status, state, reason = RunStatus.FINISHED, "finished", ""
     try:
-        with _terminable():
+        with terminable():
             yield log
+    except Pruned as e:
+        status, state, reason = RunStatus.KILLED, "pruned", str(e)
+        raise
     except (KeyboardInterrupt, SystemExit):
-        status, reason = RunStatus.KILLED, "interrupted"
+        status, state, reason = RunStatus.KILLED, "interrupted", "interrupted"
         raise
     except BaseException as e:
-        status = RunStatus.FAILED
+        status, state = RunStatus.FAILED, "failed"
         reason = str(e) if isinstance(e, UserError) else f"{type(e).__name__}: {first_line(e)}"
         raise
     finally:
         try:
-            if reason:
-                log.tags({"tlcompare.reason": without_credentials(reason)[:4000]})
+            reasons = {"tlcompare.reason": without_credentials(reason)[:4000]} if reason else {}
+            log.tags({"tlcompare.state": state} | reasons)
         finally:
             mlflow.end_run(RunStatus.to_string(status))
+
+
+def _start(config: RunConfig) -> mlflow.ActiveRun:
+    name = run_name(config)
+    opened = os.environ.get("MLFLOW_RUN_ID")
+    if opened is None:
+        mlflow.set_experiment(experiment_name(config))
+    elif not _RANDOM_NAME.fullmatch(MlflowClient().get_run(opened).info.run_name):
+        name = ""
+    return mlflow.start_run(run_name=name or None)
+
+
+def run_name(config: RunConfig) -> str:
+    return config.run_name or f"{config.model} {config.unfreeze}"
 
 
 def experiment_name(config: RunConfig) -> str:
@@ -153,14 +168,24 @@ def store_problem() -> str:
     return ""
 
 
+def require_store() -> None:
+    """Check, within seconds, that the tracking store answers.
+
+    Raises:
+        TrackingError: it does not.
+    """
+    if problem := store_problem():
+        raise TrackingError(f"the tracking store {shown_uri()} cannot be used: {problem}", "Check MLFLOW_TRACKING_URI.")
+
+
 def shown_uri() -> str:
     """The tracking URI without a password in it."""
     return without_credentials(mlflow.get_tracking_uri())
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does."""
+def terminable() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + number)

@@ -1,0 +1,259 @@
+"""How trials are executed: one after another in this process, or in several processes.
+
+An engine takes jobs as it has room for them, tells the watch how they go, and knows nothing of Optuna. One for a
+cluster would be one more class with a `run` like these.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any, Protocol
+
+from tlcompare.config import RunConfig
+from tlcompare.errors import UserError
+from tlcompare.files import first_line
+from tlcompare.run import train_child
+from tlcompare.study.objective import Objective, worth_keeping
+from tlcompare.tracking.runs import Pruned
+from tlcompare.training.fit import Epoch
+
+_GRACE_S = 6.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One trial, ready to run anywhere.
+
+    Attributes:
+        number: of the trial.
+        config: what to train.
+        run_id: of its MLflow run.
+        log_models: `all`, `best` or `none`.
+        objectives: what the sweep is after.
+        best: the values of the best trials so far, one row each; with `best`, a model that any of them beats in
+            everything is not kept.
+    """
+
+    number: int
+    config: RunConfig
+    run_id: str
+    log_models: str
+    objectives: tuple[Objective, ...]
+    best: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended.
+
+    Attributes:
+        state: finished, pruned or failed.
+        metrics: the final metrics, of a finished trial.
+        reason: why it failed or was pruned.
+        detail: the traceback of a failure that is no user's mistake.
+    """
+
+    state: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    detail: str = ""
+
+
+class Watch(Protocol):
+    """Who is told how trials go."""
+
+    def said(self, job: Job, text: str) -> None: ...
+
+    def progress(self, job: Job, what: str, share: float | None) -> None: ...
+
+    def epoch(self, job: Job, epoch: Epoch) -> str:
+        """An epoch is done. Returns why the trial should end now, or nothing."""
+
+    def ended(self, job: Job, outcome: Outcome) -> None: ...
+
+
+class Engine(Protocol):
+    """Runs trials."""
+
+    def run(self, jobs: Iterator[Job], watch: Watch) -> None:
+        """Run all jobs. `jobs` is asked for the next one only when there is room for it."""
+
+
+class InProcess:
+    """One trial after another, in this process."""
+
+    def run(self, jobs: Iterator[Job], watch: Watch) -> None:
+        for job in jobs:
+            watch.ended(job, _attempt(job, watch))
+
+
+class Processes:
+    """`count` trials at a time, each in a process of its own that lives as long as the sweep."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def run(self, jobs: Iterator[Job], watch: Watch) -> None:
+        workers: list[_Worker] = []
+        try:
+            while True:
+                while len(workers) < self._count and (job := next(jobs, None)) is not None:
+                    workers.append(_Worker(job))
+                if not workers:
+                    return
+                ready = wait([w.connection for w in workers])
+                for worker in [w for w in workers if w.connection in ready]:
+                    outcome = worker.listen(watch)
+                    if outcome is None:
+                        continue
+                    watch.ended(worker.job, outcome)
+                    following = next(jobs, None) if worker.process.is_alive() else None
+                    if following is not None:
+                        worker.start(following)
+                    else:
+                        workers.remove(worker)
+                        worker.connection.close()
+        finally:
+            _stop(workers)
+
+
+class _Worker:
+    """A process that runs one job at a time."""
+
+    def __init__(self, job: Job) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process: SpawnProcess = context.Process(target=_work, args=(theirs,), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.start(job)
+
+    def start(self, job: Job) -> None:
+        self.job = job
+        self.connection.send(job)
+
+    def listen(self, watch: Watch) -> Outcome | None:
+        """Pass one message on; returns the outcome if the job is over."""
+        try:
+            kind, arguments = self.connection.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            code = self.process.exitcode or 0
+            how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+            hint = "; the usual cause is too little memory" if code == -signal.SIGKILL else ""
+            return Outcome("failed", reason=f"the worker process ended {how}{hint}")
+        if kind == "ended":
+            outcome: Outcome = arguments[0]
+            return outcome
+        if kind == "epoch":
+            self.connection.send(watch.epoch(self.job, *arguments))
+        else:
+            getattr(watch, kind)(self.job, *arguments)
+        return None
+
+
+def _stop(workers: Sequence[_Worker]) -> None:
+    """End every process; a trial that is running ends as interrupted if it can within the grace time."""
+    for worker in workers:
+        worker.process.terminate()
+    for worker in workers:
+        worker.process.join(_GRACE_S)
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+
+
+def _work(connection: Connection) -> None:
+    """The life of a worker process: it ends with the sweep, however that ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    remote = _Remote(connection)
+    while True:
+        try:
+            job = connection.recv()
+        except EOFError:
+            return
+        remote.send("ended", _attempt(job, remote))
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+class _Remote:
+    """The watch as a worker process sees it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def send(self, kind: str, *arguments: Any) -> None:
+        self._connection.send((kind, arguments))
+
+    def said(self, job: Job, text: str) -> None:
+        self.send("said", text)
+
+    def progress(self, job: Job, what: str, share: float | None) -> None:
+        self.send("progress", what, share)
+
+    def epoch(self, job: Job, epoch: Epoch) -> str:
+        self.send("epoch", epoch)
+        answer: str = self._connection.recv()
+        return answer
+
+    def ended(self, job: Job, outcome: Outcome) -> None:
+        self.send("ended", outcome)
+
+
+class _Reporter:
+    """Passes what a run reports on to a watch, and ends the run where the watch says so."""
+
+    def __init__(self, job: Job, watch: Watch) -> None:
+        self._job = job
+        self._watch = watch
+
+    def say(self, text: str) -> None:
+        self._watch.said(self._job, text)
+
+    def doing(self, what: str) -> None:
+        self._watch.progress(self._job, what, None)
+
+    def reading(self, done: int, total: int) -> None:
+        self._watch.progress(self._job, "reading images", done / total)
+
+    def step(self, epoch: int, step: int, steps: int, loss: float, accuracy: float) -> None:
+        epochs = self._job.config.epochs
+        self._watch.progress(self._job, f"epoch {epoch}/{epochs}", (epoch - 1 + step / steps) / epochs)
+
+    def epoch(self, epoch: Epoch) -> None:
+        if reason := self._watch.epoch(self._job, epoch):
+            raise Pruned(reason)
+
+
+def _attempt(job: Job, watch: Watch) -> Outcome:
+    """Run a job; whatever fails in it is its outcome."""
+
+    def keep_model(metrics: Mapping[str, float]) -> bool:
+        if job.log_models == "best":
+            return worth_keeping(metrics, job.objectives, job.best)
+        return job.log_models == "all"
+
+    try:
+        result = train_child(job.config, job.run_id, _Reporter(job, watch), keep_model)
+    except Pruned as e:
+        return Outcome("pruned", reason=str(e))
+    except UserError as e:
+        return Outcome("failed", reason=str(e))
+    except Exception as e:
+        return Outcome("failed", reason=f"{type(e).__name__}: {first_line(e)}", detail=traceback.format_exc())
+    return Outcome("finished", metrics=result.metrics)

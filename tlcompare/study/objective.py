@@ -1,0 +1,78 @@
+"""What a sweep is after: one or several metrics, each to be maximised or minimised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tlcompare.errors import ConfigError, did_you_mean
+from tlcompare.tracking.record import METRICS
+from tlcompare.training.fit import Epoch
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A metric by its name in MLflow, and whether more of it is better."""
+
+    metric: str
+    maximize: bool
+
+    @property
+    def direction(self) -> str:
+        return "maximize" if self.maximize else "minimize"
+
+    @property
+    def prunable(self) -> bool:
+        """Whether its value is known after every epoch."""
+        return self.metric in _PER_EPOCH
+
+    def after(self, epoch: Epoch) -> float:
+        """Its value after an epoch; only of a prunable one."""
+        return float(getattr(epoch, _PER_EPOCH[self.metric]))
+
+
+_PER_EPOCH = {"val/accuracy": "val_accuracy", "val/log_loss": "val_loss"}
+
+
+def make_objectives(maximize: Sequence[str], minimize: Sequence[str]) -> tuple[Objective, ...]:
+    """Objectives by metric names; validation accuracy if none is named.
+
+    Raises:
+        ConfigError: a metric that runs do not have, one of the test set, or one named twice.
+    """
+    named = [Objective(m, True) for m in maximize] + [Objective(m, False) for m in minimize]
+    for objective in named:
+        if objective.metric.startswith("test/"):
+            raise ConfigError(
+                f'"{objective.metric}" cannot be an objective: a sweep never reads the test set',
+                f'Take "val/{objective.metric.removeprefix("test/")}".',
+            )
+        if objective.metric not in METRICS:
+            raise ConfigError(
+                f'no metric "{objective.metric}"',
+                f"{did_you_mean(objective.metric, METRICS)} There are {', '.join(METRICS)}.".strip(),
+            )
+    names = [o.metric for o in named]
+    if twice := [n for n in names if names.count(n) > 1]:
+        raise ConfigError(f'the metric "{twice[0]}" is named twice')
+    return tuple(named) or (Objective("val/accuracy", True),)
+
+
+def front(rows: Sequence[Sequence[float]], objectives: Sequence[Objective]) -> list[int]:
+    """Indices of the rows of values that no other row dominates: the best, or the Pareto set."""
+    return [i for i, row in enumerate(rows) if not any(dominates(other, row, objectives) for other in rows)]
+
+
+def dominates(a: Sequence[float], b: Sequence[float], objectives: Sequence[Objective]) -> bool:
+    """Whether `a` is nowhere worse than `b` and somewhere better."""
+    signs = [1 if o.maximize else -1 for o in objectives]
+    gains = [s * (x - y) for s, x, y in zip(signs, a, b, strict=True)]
+    return min(gains) >= 0 and max(gains) > 0
+
+
+def worth_keeping(
+    metrics: Mapping[str, float], objectives: Sequence[Objective], best: Sequence[Sequence[float]]
+) -> bool:
+    """Whether none of the best so far dominates a run with these metrics."""
+    values = [metrics.get(o.metric, float("nan")) for o in objectives]
+    return not any(dominates(b, values, objectives) for b in best)

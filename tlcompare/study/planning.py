@@ -1,0 +1,251 @@
+"""From what the user asked for to a sweep that can start: settled, and checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tlcompare.backbones.registry import get_backbone
+from tlcompare.config import RunConfig, flag, resolve
+from tlcompare.errors import ConfigError, StudyError, WeightsError
+from tlcompare.preparation import Prepared, prepare
+from tlcompare.study.objective import Objective, make_objectives
+from tlcompare.study.search import Candidate, Search, bind, models_of
+from tlcompare.study.space import Choices, parse_space, presets, read_space
+from tlcompare.study.studies import Definition
+from tlcompare.training.fit import Epoch
+
+EMBEDDED_MODEL = "efficientnet_lite0"
+_SMALL = {"image_size": 64, "epochs": 5}
+_TRIALS = 40
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a sweep goes on, and how; unlike its definition, this may change when it goes on later.
+
+    Attributes:
+        trials: how many in all, those of earlier sittings included.
+        timeout: seconds after which no further trial begins; None is no limit.
+        patience: trials without improvement after which it stops; None is off.
+        jobs: trials at a time.
+        log_models: of which trials the model is kept: all, best or none.
+    """
+
+    trials: int
+    timeout: float | None = None
+    patience: int | None = None
+    jobs: int = 1
+    log_models: str = "all"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for; None or nothing where they did not say.
+
+    Attributes:
+        options: options of `train` that are fixed for the whole sweep, as text.
+    """
+
+    name: str | None = None
+    space: str | None = None
+    models: tuple[str, ...] = ()
+    options: Mapping[str, Any] | None = None
+    maximize: tuple[str, ...] = ()
+    minimize: tuple[str, ...] = ()
+    sampler: str | None = None
+    pruner: str | None = None
+    storage: str | None = None
+    limits: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep that was checked and can start.
+
+    Attributes:
+        prepared: one run of each backbone, ready to train, which shows that data and weights are there.
+        known: the trials that do not depend on results.
+        baselines: how many of these, the first, are run to their end in any case.
+        cyclic: whether these are all there is, over and over with further seeds.
+    """
+
+    definition: Definition
+    search: Search
+    objectives: tuple[Objective, ...]
+    limits: Limits
+    prepared: Mapping[str, Prepared]
+    known: tuple[Candidate, ...]
+    baselines: int
+    cyclic: bool
+
+    def candidate(self, number: int) -> Candidate | None:
+        """What trial `number` is, if that is known."""
+        if self.cyclic:
+            return self.known[number % len(self.known)]
+        return self.known[number] if number < len(self.known) else None
+
+    @property
+    def epochs(self) -> int:
+        """The most epochs any trial has."""
+        domain = self.search.recipe.get("epochs")
+        if domain is None:
+            return int(self.search.fixed.get("epochs", RunConfig().epochs))
+        return int(max(domain.values) if isinstance(domain, Choices) else domain.high)
+
+
+def make_plan(request: Request, kept: Definition | None, limits: Mapping[str, Any], say: Callable[[str], None]) -> Plan:
+    """Settle and check everything, without starting anything: space, backbones, strategies, data and weights.
+
+    Args:
+        request: what the user asked for.
+        kept: the definition of the study that goes on, if one does.
+        limits: those it had.
+        say: is told what was chosen for the user.
+
+    Raises:
+        UserError: whatever would stop the sweep later.
+    """
+    objectives = make_objectives(request.maximize, request.minimize)
+    definition = kept or _define(request, objectives, say)
+    if kept is not None:
+        _require_same(request, kept)
+        objectives = make_objectives(kept.maximize, kept.minimize)
+    space = parse_space(definition.space, definition.space_name, definition.space_name)
+    search = bind(space, definition.models, definition.options)
+    cyclic = bool(space.trials) or definition.sampler == "grid"
+    baselines = search.always_first
+    known = search.grid if cyclic else baselines
+    chosen = {"trials": len(known) if cyclic else _TRIALS} | dict(limits) | dict(request.limits or {})
+    prepared = {m: prepare(_first_of(known, m), _Quiet(say)) for m in definition.models}
+    return Plan(definition, search, objectives, Limits(**chosen), prepared, known, len(baselines), cyclic)
+
+
+def _first_of(known: tuple[Candidate, ...], model: str) -> RunConfig:
+    return next(c.config for c in known if c.config.model == model)
+
+
+def _define(request: Request, objectives: tuple[Objective, ...], say: Callable[[str], None]) -> Definition:
+    """The definition of a new sweep."""
+    space_name = request.space or "default"
+    space = read_space(space_name)
+    options = dict(request.options or {})
+    resolve(options)
+    if "data" not in options:
+        small = {name: value for name, value in _SMALL.items() if name not in options and name not in space.recipe}
+        options |= {"data": "digits", **small}
+        settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in small.items())
+        say(f"no --data: taking the embedded digits{f' ({settings})' if settings else ''}; --data DIR takes yours")
+    sampler = _sampler(request, space.sampler, bool(space.trials))
+    pruner = _pruner(request, objectives)
+    named = request.models or (() if space_name in presets() else models_of(space))
+    if space.trials and (unknown := [m for m in named if m not in models_of(space)]):
+        raise ConfigError(f"--model {unknown[0]}: space {space.name} has no trial of it", _there_are(models_of(space)))
+    models = named or _at_hand(models_of(space) or models_of(read_space("default")), options, bool(space.trials), say)
+    return Definition(
+        space_name=space.name,
+        space=dict(space.content),
+        models=tuple(dict.fromkeys(models)),
+        options=options,
+        maximize=tuple(o.metric for o in objectives if o.maximize),
+        minimize=tuple(o.metric for o in objectives if not o.maximize),
+        sampler=sampler,
+        pruner=pruner,
+    )
+
+
+def _there_are(names: tuple[str, ...]) -> str:
+    return f"There are {', '.join(names)}."
+
+
+def _sampler(request: Request, meant: str | None, listed: bool) -> str:
+    if listed:
+        if request.sampler not in (None, "grid"):
+            raise ConfigError(f"--sampler {request.sampler}: the space is a list of trials, which run in their order")
+        return "grid"
+    return request.sampler or meant or "tpe"
+
+
+def _pruner(request: Request, objectives: tuple[Objective, ...]) -> str:
+    """The pruner; off where there is nothing to prune by."""
+    possible = len(objectives) == 1 and objectives[0].prunable
+    if request.pruner not in (None, "off") and not possible:
+        raise ConfigError(
+            f"--pruner {request.pruner} needs one objective that is known after every epoch: "
+            "val/accuracy or val/log_loss",
+            "Take --pruner off.",
+        )
+    return request.pruner or ("median" if possible else "off")
+
+
+def _at_hand(
+    wanted: tuple[str, ...], options: Mapping[str, Any], listed: bool, say: Callable[[str], None]
+) -> tuple[str, ...]:
+    """Those of the backbones, which the user did not name, whose weights can be had; the embedded one if none."""
+    if options.get("weights", "default") != "default":
+        return wanted
+    problems: dict[str, WeightsError] = {}
+    for model in wanted:
+        source = get_backbone(model).weights
+        try:
+            if source is not None:
+                source.fetch()
+        except WeightsError as e:
+            problems[model] = e
+    there = tuple(m for m in wanted if m not in problems)
+    if not problems:
+        return there
+    if listed and not there:
+        raise next(iter(problems.values()))
+    taken = there or (EMBEDDED_MODEL,)
+    reasons = "; ".join(f"{model}: {e.what}" for model, e in problems.items())
+    say(
+        f"NOTICE: sweeping {', '.join(taken)} instead of {', '.join(wanted)}, whose weights are not at hand ({reasons})"
+    )
+    return taken
+
+
+def _require_same(request: Request, kept: Definition) -> None:
+    """Check that nothing asked for contradicts the definition of the sweep that goes on.
+
+    Raises:
+        StudyError: it does; names what.
+    """
+    problems = []
+    if request.space is not None and dict(read_space(request.space).content) != dict(kept.space):
+        problems.append(f"--space {request.space}")
+    if request.models and set(request.models) != set(kept.models):
+        problems.append(f"--model {','.join(request.models)}, not {','.join(kept.models)}")
+    for name, value in (request.options or {}).items():
+        before = getattr(resolve(kept.options), name)
+        if getattr(resolve({name: value}), name) != before:
+            problems.append(f"{flag(name)} {value}, not {'auto' if before is None else before}")
+    for name in ("maximize", "minimize", "sampler", "pruner"):
+        asked, before = getattr(request, name), getattr(kept, name)
+        if asked and asked != before:
+            problems.append(f"--{name} {asked if isinstance(asked, str) else ','.join(asked)}")
+    if problems:
+        raise StudyError(
+            f'the sweep "{request.name}" was begun with something else than {"; ".join(problems)}',
+            "Go on without these options, or take another --name.",
+        )
+
+
+class _Quiet:
+    """Passes warnings of the preparation on and nothing else."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
+
+    def doing(self, what: str) -> None:
+        pass
+
+    def reading(self, done: int, total: int) -> None:
+        pass
+
+    def step(self, epoch: int, step: int, steps: int, loss: float, accuracy: float) -> None:
+        pass
+
+    def epoch(self, epoch: Epoch) -> None:
+        pass

@@ -1,0 +1,237 @@
+"""Optuna's side of a sweep: the study in its storage, and trials asked for and told."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import optuna
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, OptunaError
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from tlcompare.errors import ConfigError, StudyError, did_you_mean, without_credentials
+from tlcompare.files import cache_dir, first_line, locked
+from tlcompare.study.objective import Objective
+from tlcompare.study.space import Choices, Domain
+
+DEFAULT_STORAGE = "sqlite:///optuna.db"
+PRUNERS = ("median", "hyperband", "off")
+_DEFINITION, _ID = "definition", "id"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+warnings.filterwarnings("ignore", category=ExperimentalWarning)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What makes a sweep what it is, kept in the study: going on with it under another definition is refused.
+
+    Attributes:
+        space_name, space: the space's name and its content.
+        models: the backbones, settled.
+        options: options of `train` given for the whole sweep, settled where the data was.
+        maximize, minimize: metrics.
+        sampler: how configurations are chosen.
+        pruner: which trials end early.
+    """
+
+    space_name: str
+    space: Mapping[str, Any]
+    models: tuple[str, ...]
+    options: Mapping[str, Any]
+    maximize: tuple[str, ...]
+    minimize: tuple[str, ...]
+    sampler: str
+    pruner: str
+
+
+def checked_name(name: str) -> str:
+    """The name of a sweep, which is also that of a registered model.
+
+    Raises:
+        ConfigError: it has other characters than letters, digits, dots, dashes and underscores.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f'--name "{name}" is no name of a sweep',
+            "It begins with a letter or digit and goes on with those and . _ - up to 100 characters.",
+        )
+    return name
+
+
+class Studies:
+    """The studies in a storage.
+
+    Raises:
+        StudyError: the storage cannot be used.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        with usable(url):
+            self.storage = optuna.storages.get_storage(url)
+
+    def names(self) -> list[str]:
+        with usable(self.url):
+            return optuna.get_all_study_names(self.storage)
+
+    def definition(self, name: str) -> Definition | None:
+        """The definition of an existing study; None if there is none of this name.
+
+        Raises:
+            StudyError: it was not made by this tool.
+        """
+        if name not in self.names():
+            return None
+        study = self.load(name)
+        kept = study.user_attrs.get(_DEFINITION)
+        if kept is None and not study.get_trials(deepcopy=False):
+            with usable(self.url):
+                optuna.delete_study(study_name=name, storage=self.storage)
+            return None
+        if kept is None:
+            raise StudyError(f'the study "{name}" in {shown(self.url)} is not one of tlcompare', "Take another --name.")
+        return Definition(**_tuples(json.loads(kept)))
+
+    def load(self, name: str) -> optuna.Study:
+        with usable(self.url):
+            return optuna.load_study(study_name=name, storage=self.storage)
+
+    def create(self, name: str | None, definition: Definition, objectives: Sequence[Objective]) -> optuna.Study:
+        """A new study; without a name, the space's with the next free number."""
+        with usable(self.url):
+            better = {True: StudyDirection.MAXIMIZE, False: StudyDirection.MINIMIZE}
+            directions = [better[o.maximize] for o in objectives]
+            number = 1
+            while True:
+                wanted = name or f"{definition.space_name}-{number}"
+                try:
+                    study = optuna.create_study(study_name=wanted, storage=self.storage, directions=directions)
+                    break
+                except DuplicatedStudyError as e:
+                    if name:
+                        raise StudyError(f'the study "{name}" was made by somebody else just now', "Try again.") from e
+                    number += 1
+            study.set_user_attr(_ID, hashlib.sha256(f"{self.url} {wanted}".encode()).hexdigest()[:16])
+            study.set_user_attr(_DEFINITION, json.dumps(asdict(definition)))
+            return study
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Keep other processes of this machine from running the same sweep.
+
+        Raises:
+            StudyError: one does.
+        """
+        key = hashlib.sha256(f"{self.url} {name}".encode()).hexdigest()[:24]
+        try:
+            with locked(cache_dir() / "studies" / key, wait=False):
+                yield
+        except BlockingIOError as e:
+            raise StudyError(f'the sweep "{name}" is already running on this machine', "Take another --name.") from e
+
+    def missing(self, name: str) -> StudyError:
+        near = did_you_mean(name, self.names())
+        return StudyError(f'{shown(self.url)} has no sweep "{name}"', near)
+
+
+def require_separate(storage: str, tracking_uri: str) -> None:
+    """Check that the study does not go into MLflow's own database, whose migrations it would upset.
+
+    Raises:
+        StudyError: it would.
+    """
+    if storage == tracking_uri:
+        raise StudyError(f"--storage {shown(storage)} is MLflow's own database", "Take one of its own for the study.")
+
+
+def shown(url: str) -> str:
+    return without_credentials(url)
+
+
+@contextmanager
+def usable(url: str) -> Iterator[None]:
+    """Turns a storage's failure into one sentence."""
+    try:
+        yield
+    except StudyError:
+        raise
+    except (SQLAlchemyError, OptunaError, ImportError, OSError, ValueError) as e:
+        raise StudyError(
+            f"the study storage {shown(url)} cannot be used: {first_line(e)}",
+            "--storage takes a URL such as sqlite:///optuna.db or postgresql://USER@HOST/NAME.",
+        ) from e
+
+
+def ask(study: optuna.Study, sampler: optuna.samplers.BaseSampler, params: Mapping[str, Any]) -> Trial:
+    """The trial that waits to be run again, else a new one with these parameters; the sampler fills in the others."""
+    study.sampler = sampler
+    if params and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        study.enqueue_trial(dict(params))
+    return study.ask()
+
+
+def next_number(study: optuna.Study) -> int:
+    """The number of the trial that `ask` will give."""
+    trials = study.get_trials(deepcopy=False)
+    waiting = [t.number for t in trials if t.state == TrialState.WAITING]
+    return min(waiting, default=len(trials))
+
+
+def suggest(trial: Trial, name: str, domain: Domain) -> Any:
+    """A value of the domain for a parameter of the trial."""
+    if isinstance(domain, Choices):
+        return trial.suggest_categorical(name, domain.values)
+    if domain.whole:
+        return trial.suggest_int(name, int(domain.low), int(domain.last), log=domain.log, step=int(domain.step or 1))
+    return trial.suggest_float(name, domain.low, domain.last, log=domain.log, step=domain.step)
+
+
+def tell(study: optuna.Study, number: int, state: str, values: Sequence[float] | None) -> None:
+    """End a trial as `finished` with its values, `pruned` or `failed`."""
+    study.tell(number, values if state == "finished" else None, state=_STATES[state])
+
+
+def put_back(studies: Studies, trial: FrozenTrial) -> None:
+    """Let a trial that was begun wait to be run again under its number, with the parameters it has."""
+    studies.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+
+
+def running(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+
+def make_sampler(kind: str, seed: int, number: int) -> optuna.samplers.BaseSampler:
+    """The sampler of one trial: its randomness depends on seed and number alone, so that resuming changes nothing."""
+    own = int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:4])
+    if kind == "tpe":
+        return optuna.samplers.TPESampler(seed=own, multivariate=True, group=True)
+    if kind == "gp":
+        return optuna.samplers.GPSampler(seed=own)
+    if kind == "nsga2":
+        return optuna.samplers.NSGAIISampler(seed=own)
+    return optuna.samplers.RandomSampler(seed=own)
+
+
+def make_pruner(kind: str, epochs: int) -> optuna.pruners.BasePruner:
+    """`median` lets a third of the epochs pass first, and five trials; `hyperband` halves from the first epoch."""
+    if kind == "median":
+        return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=-(-epochs // 3))
+    if kind == "hyperband":
+        return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=epochs, reduction_factor=3)
+    return optuna.pruners.NopPruner()
+
+
+def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    """JSON's lists as the tuples they were."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}

@@ -1,0 +1,381 @@
+"""A sweep from end to end: trials asked for, run, told, and a summary left in MLflow."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import mlflow
+import optuna
+import torch
+import yaml
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from tlcompare.config import resolve
+from tlcompare.errors import StudyError, TrackingError
+from tlcompare.study.engines import Engine, InProcess, Job, Outcome, Processes
+from tlcompare.study.objective import front
+from tlcompare.study.planning import Plan, Request, make_plan
+from tlcompare.study.space import Choices
+from tlcompare.study.studies import (
+    DEFAULT_STORAGE,
+    Studies,
+    ask,
+    checked_name,
+    make_pruner,
+    make_sampler,
+    next_number,
+    put_back,
+    require_separate,
+    running,
+    shown,
+    suggest,
+    tell,
+    usable,
+)
+from tlcompare.study.summary import leave_summary
+from tlcompare.study.view import View, viewing
+from tlcompare.tracking.reading import LoggedRun, trials_of
+from tlcompare.tracking.runs import require_store, shown_uri, terminable
+from tlcompare.tracking.sweeps import (
+    SweepLog,
+    discard_models,
+    discard_trial,
+    end_trial,
+    open_sweep,
+    open_trial,
+    reopen_sweep,
+)
+from tlcompare.training.fit import Epoch
+
+_FAILURES_IN_A_ROW = 5
+_LIMITS, _PARENT, _DIGEST = "limits", "parent_run_id", "data_digest"
+_KEY, _RUN = "configuration", "run_id"
+_DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep gave: its name, its MLflow run, and what there is to say of it."""
+
+    name: str
+    run_id: str
+    text: str
+
+
+def sweep(request: Request) -> Swept:
+    """Run a sweep, or go on with the one of this name.
+
+    Raises:
+        UserError: anything a user can mend; finished trials stay.
+        KeyboardInterrupt, SystemExit: after the bookkeeping; the same name goes on.
+    """
+    require_store()
+    url = request.storage or DEFAULT_STORAGE
+    require_separate(url, mlflow.get_tracking_uri())
+    name = checked_name(request.name) if request.name else None
+    studies = Studies(url)
+    with viewing() as view, terminable():
+        kept = studies.definition(name) if name else None
+        limits = studies.load(name).user_attrs.get(_LIMITS, {}) if name and kept else {}
+        plan = make_plan(request, kept, limits, view.say)
+        if kept is None:
+            name = studies.create(name, plan.definition, plan.objectives).study_name
+        assert name is not None
+        with studies.alone(name):
+            return _Sweep(studies, studies.load(name), plan, view).run()
+
+
+class _Sweep:
+    """A sweep that runs: the watch of its engine, and the source of its jobs."""
+
+    def __init__(self, studies: Studies, study: optuna.Study, plan: Plan, view: View) -> None:
+        self._studies = studies
+        self._study = study
+        self._plan = plan
+        self._view = view
+        self._name = study.study_name
+        self._running: dict[int, Trial] = {}
+        self._replayed: dict[int, int] = {}
+        self._best_after_epochs: dict[int, float] = {}
+        self._failures: list[str] = []
+        self._began = time.monotonic()
+        self._stopped = ""
+
+    def run(self) -> Swept:
+        plan, limits = self._plan, self._plan.limits
+        self._require_same_images()
+        log = self._open_log()
+        self._log = log
+        try:
+            self._reconcile()
+            self._study.set_user_attr(_LIMITS, asdict(limits))
+            self._study.pruner = make_pruner(plan.definition.pruner, plan.epochs)
+            self._view.begin(self._name, self._done(), limits.trials, limits.jobs)
+            engine: Engine = InProcess() if limits.jobs == 1 else Processes(limits.jobs)
+            engine.run(self._jobs(), self)
+            self._keep_best_models()
+            self._view.say(f"{self._stopped}; writing the summary")
+            text = leave_summary(log, self._name, self._study, plan, self._stopped)
+            log.close("FAILED" if len(self._failures) == _FAILURES_IN_A_ROW else "FINISHED", self._stopped)
+        except (KeyboardInterrupt, SystemExit):
+            with _undisturbed():
+                self._put_back_running()
+                log.close("KILLED", "interrupted")
+            self._view.say(f"Interrupted after {self._done()} trials, which stay. Go on with: {self._resume_command()}")
+            raise
+        except BaseException as e:
+            self._put_back_running()
+            log.close("FAILED", str(e))
+            raise
+        if len(self._failures) == _FAILURES_IN_A_ROW:
+            raise StudyError(self._stopped, f"Mend it, then go on with: {self._resume_command()}")
+        return Swept(self._name, log.run_id, text)
+
+    # Where jobs come from
+
+    def _jobs(self) -> Iterator[Job]:
+        while not self._enough():
+            with usable(self._studies.url):
+                job = self._next()
+            self._view.started(job)
+            yield job
+
+    def _enough(self) -> bool:
+        """Whether no further trial begins; `_stopped` then says why."""
+        limits = self._plan.limits
+        trials = self._study.get_trials(deepcopy=False)
+        waiting = any(t.state == TrialState.WAITING for t in trials)
+        stale = self._without_improvement(trials)
+        if len(self._failures) == _FAILURES_IN_A_ROW:
+            self._stopped = f"{_FAILURES_IN_A_ROW} trials in a row failed, the first with: {self._failures[0]}"
+        elif limits.timeout is not None and time.monotonic() - self._began > limits.timeout:
+            self._stopped = f"the time of {limits.timeout:g} s is over"
+        elif limits.patience is not None and stale >= limits.patience and not waiting:
+            self._stopped = f"nothing has improved for {stale} trials"
+        elif len(trials) >= limits.trials and not waiting:
+            self._stopped = f"all {limits.trials} trials are done"
+        return bool(self._stopped)
+
+    def _next(self) -> Job:
+        plan = self._plan
+        number = next_number(self._study)
+        known = plan.candidate(number)
+        seed = plan.search.seed
+        sampler = make_sampler(plan.definition.sampler, seed, number)
+        trial = ask(self._study, sampler, known.params if known else {})
+        config = known.config if known else plan.search.config(self._suggested(trial))
+        if known:
+            self._suggested(trial, only=set(known.params))
+        key = plan.search.key(config)
+        earlier = [t for t in self._study.get_trials(deepcopy=False)[:number] if t.user_attrs.get(_KEY) == key]
+        threads = config.threads or (torch.get_num_threads() // plan.limits.jobs if plan.limits.jobs > 1 else None)
+        config = replace(config, seed=config.seed + len(earlier), threads=max(threads, 1) if threads else None)
+        run_id = open_trial(self._log, self._name, number, config)
+        for name, value in {_KEY: key, _RUN: run_id, "backbone": config.model, "strategy": config.unfreeze}.items():
+            trial.set_user_attr(name, value)
+        self._running[number] = trial
+        frozen = self._study.get_trials(deepcopy=False)[number]
+        self._replayed[number] = frozen.last_step or 0
+        best = tuple(tuple(t.values) for t in self._best_trials())
+        return Job(number, config, run_id, plan.limits.log_models, plan.objectives, best)
+
+    def _suggested(self, trial: Trial, only: set[str] | None = None) -> dict[str, Any]:
+        """The trial's parameters; with `only`, those of them alone."""
+        search = self._plan.search
+        params: dict[str, Any] = {}
+        if len(search.models) > 1 and (only is None or "model" in only):
+            params["model"] = suggest(trial, "model", Choices(search.models))
+        model = params.get("model", search.models[0])
+        for name, domain in search.domains(model).items():
+            if only is None or name in only:
+                params[name] = suggest(trial, name, domain)
+        return params
+
+    # What the engine tells
+
+    def said(self, job: Job, text: str) -> None:
+        self._view.say(text)
+
+    def progress(self, job: Job, what: str, share: float | None) -> None:
+        self._view.progress(job, what, share)
+
+    def epoch(self, job: Job, epoch: Epoch) -> str:
+        self._view.epoch(job, epoch)
+        objective = self._plan.objectives[0]
+        if self._plan.definition.pruner == "off":
+            return ""
+        trial, number = self._running[job.number], job.number
+        value = objective.after(epoch)
+        better = max if objective.maximize else min
+        value = self._best_after_epochs[number] = better(value, self._best_after_epochs.get(number, value))
+        with usable(self._studies.url):
+            # Epochs that an interrupted attempt has reported stand; what it decided after them is decided.
+            if epoch.number > self._replayed[number]:
+                trial.report(value, epoch.number)
+            decided = epoch.number < self._replayed[number] or epoch.number == job.config.epochs
+            if decided or number < self._plan.baselines or not trial.should_prune():
+                return ""
+        return f"pruned after epoch {epoch.number}: {objective.metric} {value:.4g} promised nothing"
+
+    def ended(self, job: Job, outcome: Outcome) -> None:
+        values = [outcome.metrics.get(o.metric, math.nan) for o in self._plan.objectives]
+        if outcome.state == "finished" and not all(map(math.isfinite, values)):
+            missing = [o.metric for o, v in zip(self._plan.objectives, values, strict=True) if not math.isfinite(v)]
+            outcome = Outcome("failed", reason=f"{', '.join(missing)} is not a number")
+        if outcome.state == "failed":
+            end_trial(job.run_id, "failed", outcome.reason, outcome.detail)
+        with usable(self._studies.url):
+            self._running.pop(job.number)
+            tell(self._study, job.number, outcome.state, values)
+        if outcome.state == "failed":
+            self._failures.append(f"trial {job.number}: {outcome.reason}")
+        elif len(self._failures) < _FAILURES_IN_A_ROW:
+            self._failures.clear()
+        self._view.ended(job, self._result(outcome, values), self._best_shown(), self._done())
+
+    def _result(self, outcome: Outcome, values: list[float]) -> str:
+        if outcome.state == "finished":
+            metrics = zip(self._plan.objectives, values, strict=True)
+            return (
+                "  ".join(_value(o.metric, v) for o, v in metrics) + f"  {outcome.metrics['cost/train_seconds']:.1f} s"
+            )
+        return f"FAILED: {outcome.reason}" if outcome.state == "failed" else "pruned"
+
+    # The state of the study
+
+    def _done(self) -> int:
+        return sum(t.state in _DONE for t in self._study.get_trials(deepcopy=False))
+
+    def _best_trials(self) -> list[FrozenTrial]:
+        complete = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return [complete[i] for i in front([t.values for t in complete], self._plan.objectives)]
+
+    def _best_shown(self) -> str:
+        best = self._best_trials()
+        if not best:
+            return "none yet"
+        if len(self._plan.objectives) > 1:
+            return f"a Pareto set of {len(best)}"
+        return f"{_value(self._plan.objectives[0].metric, best[0].values[0])} (#{best[0].number})"
+
+    def _without_improvement(self, trials: list[FrozenTrial]) -> int:
+        """Finished trials since the last that is among the best; the known ones are always tried."""
+        improved = max((t.number for t in self._first_bests()), default=-1)
+        after = max(improved, self._plan.baselines - 1)
+        return sum(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in trials if t.number > after)
+
+    def _first_bests(self) -> list[FrozenTrial]:
+        """The best trials, of those with equal values the first."""
+        firsts: dict[tuple[float, ...], FrozenTrial] = {}
+        for trial in self._best_trials():
+            firsts.setdefault(tuple(trial.values), trial)
+        return list(firsts.values())
+
+    # Before and after
+
+    def _open_log(self) -> SweepLog:
+        kept = self._study.user_attrs.get(_PARENT)
+        if kept is not None:
+            try:
+                return reopen_sweep(kept)
+            except TrackingError as e:
+                raise StudyError(
+                    f'the sweep "{self._name}" belongs to an MLflow run that {shown_uri()} does not have: {e.what}',
+                    "Set MLFLOW_TRACKING_URI to the store it was begun with.",
+                ) from e
+        definition = self._plan.definition
+        log = open_sweep(self._name, self._study.user_attrs["id"], resolve(definition.options))
+        self._study.set_user_attr(_PARENT, log.run_id)
+        log.params(
+            {
+                "study": self._name,
+                "storage": shown(self._studies.url),
+                "space": definition.space_name,
+                "models": ",".join(definition.models),
+                "sampler": definition.sampler,
+                "pruner": definition.pruner,
+                "objectives": ", ".join(f"{o.direction} {o.metric}" for o in self._plan.objectives),
+                **definition.options,
+            }
+        )
+        log.text("space.yaml", yaml.safe_dump(dict(definition.space), sort_keys=False))
+        log.json("sweep.json", asdict(definition))
+        return log
+
+    def _require_same_images(self) -> None:
+        """Check that a sweep goes on with the images it was begun with.
+
+        Raises:
+            StudyError: they are others now.
+        """
+        digest = next(iter(self._plan.prepared.values())).store.digest
+        before = self._study.user_attrs.get(_DIGEST)
+        if before is None:
+            self._study.set_user_attr(_DIGEST, digest)
+        elif before != digest:
+            raise StudyError(
+                f'the images are no longer those that the sweep "{self._name}" was begun with',
+                "Restore them, or begin a new sweep: its trials would not compare.",
+            )
+
+    def _reconcile(self) -> None:
+        """After a sweep that was killed: what has ended in MLflow is told, what has not waits to be run again."""
+        runs = trials_of(self._log.run_id)
+        for trial in running(self._study):
+            ended = [r for r in runs if r.run_id == trial.user_attrs.get(_RUN) and r.status != "RUNNING"]
+            state = ended[0].tags.get("tlcompare.state", "") if ended else ""
+            values = self._values(ended[0]) if state == "finished" else None
+            if state in ("pruned", "failed") or values is not None:
+                tell(self._study, trial.number, state, values)
+            else:
+                put_back(self._studies, trial)
+        trials = self._study.get_trials(deepcopy=False)
+        theirs = {t.user_attrs.get(_RUN) for t in trials if t.state in _DONE}
+        for run in runs:
+            if run.run_id not in theirs:
+                discard_trial(run.run_id)
+
+    def _values(self, run: LoggedRun) -> list[float] | None:
+        values = [run.metrics.get(o.metric, math.nan) for o in self._plan.objectives]
+        return values if all(map(math.isfinite, values)) else None
+
+    def _put_back_running(self) -> None:
+        """After Ctrl-C: nothing is left running, in Optuna or in MLflow."""
+        for trial in running(self._study):
+            put_back(self._studies, trial)
+        for run in trials_of(self._log.run_id):
+            if run.status == "RUNNING":
+                end_trial(run.run_id, "interrupted", "interrupted")
+
+    def _keep_best_models(self) -> None:
+        """With `--log-models best`, drop the models that were the best only for a while."""
+        if self._plan.limits.log_models != "best":
+            return
+        best = {t.user_attrs[_RUN] for t in self._best_trials()}
+        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            if trial.user_attrs[_RUN] not in best:
+                discard_models(trial.user_attrs[_RUN])
+
+    def _resume_command(self) -> str:
+        storage = "" if self._studies.url == DEFAULT_STORAGE else f" --storage {shown(self._studies.url)}"
+        return f"tlcompare sweep --name {self._name}{storage}"
+
+
+def _value(metric: str, value: float) -> str:
+    return f"{value:.2%}" if metric.endswith("accuracy") else f"{metric} {value:.4g}"
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C does not break off the bookkeeping."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

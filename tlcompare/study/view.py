@@ -1,0 +1,124 @@
+"""What a sweep shows while it runs: one live view in a terminal, a line per trial elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from tlcompare.study.engines import Job
+from tlcompare.training.fit import Epoch
+
+
+@dataclass
+class _Row:
+    """A trial that is running."""
+
+    title: str
+    what: str = "starting"
+    share: float | None = None
+    accuracy: str = ""
+
+
+@dataclass
+class View:
+    """Tells how far a sweep is; lines go to standard error."""
+
+    console: Console
+    live: Live | None
+    name: str = ""
+    total: int = 0
+    done: int = 0
+    best: str = "none yet"
+    parallel: int = 1
+    _rows: dict[int, _Row] = field(default_factory=dict)
+    _said: set[str] = field(default_factory=set)
+    _began: float = 0.0
+    _ended: int = 0
+
+    def say(self, text: str) -> None:
+        """One line, the first time it is said."""
+        if text not in self._said:
+            self._said.add(text)
+            self.console.print(text, highlight=False, markup=False)
+
+    def begin(self, name: str, done: int, total: int, parallel: int) -> None:
+        self.name, self.done, self.total, self.parallel = name, done, total, parallel
+        self._began = time.monotonic()
+        self._show()
+
+    def started(self, job: Job) -> None:
+        self._rows[job.number] = _Row(title(job))
+        self._show()
+
+    def progress(self, job: Job, what: str, share: float | None) -> None:
+        row = self._rows[job.number]
+        row.what, row.share = what, share
+        self._show()
+
+    def epoch(self, job: Job, epoch: Epoch) -> None:
+        self._rows[job.number].accuracy = f"val {epoch.val_accuracy:.1%}"
+        self._show()
+
+    def ended(self, job: Job, result: str, best: str, done: int) -> None:
+        self._rows.pop(job.number, None)
+        self.best, self.done = best, done
+        self._ended += 1
+        left = f"  {self._left()} left" if self.live is None and self.done < self.total else ""
+        self.console.print(
+            f"{done:>3}/{self.total}  {title(job)}  {result}  best {best}{left}", highlight=False, markup=False
+        )
+        self._show()
+
+    def _left(self) -> str:
+        remaining = max(self.total - self.done, 0)
+        if not self._ended:
+            return "?"
+        return duration((time.monotonic() - self._began) / self._ended * remaining)
+
+    def _show(self) -> None:
+        if self.live is None:
+            return
+        table = Table.grid(padding=(0, 2))
+        table.add_row(
+            f"{self.name}  {self.done}/{self.total} trials",
+            ProgressBar(total=max(self.total, 1), completed=self.done, width=24),
+            f"{self._left()} left",
+        )
+        table.add_row(f"best: {self.best}")
+        for row in self._rows.values():
+            bar = ProgressBar(total=1, completed=row.share, width=24) if row.share is not None else ""
+            table.add_row(row.title, bar, f"{row.what}  {row.accuracy}")
+        self.live.update(table)
+
+
+def title(job: Job) -> str:
+    """A trial in a few words."""
+    seed = f" seed {job.config.seed}" if job.config.seed else ""
+    return f"#{job.number} {job.config.model} {job.config.unfreeze}{seed}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: `45 s`, `12 min`, `3 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+@contextmanager
+def viewing() -> Iterator[View]:
+    """A view whose live part goes away at the end."""
+    console = Console(stderr=True, soft_wrap=True)
+    if not sys.stderr.isatty():
+        yield View(console, None)
+        return
+    with Live(console=console, transient=True, refresh_per_second=4) as live:
+        yield View(console, live)

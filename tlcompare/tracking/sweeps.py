@@ -1,0 +1,136 @@
+"""A sweep in MLflow: a parent run, a run per trial below it, the champion in the model registry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mlflow
+from mlflow import MlflowClient
+
+from tlcompare.config import RunConfig
+from tlcompare.errors import without_credentials
+from tlcompare.tracking.reading import ROLE, SWEEP, TRIAL, readable
+from tlcompare.tracking.runs import RunLog, experiment_name, run_name
+
+CHAMPION = "champion"
+
+
+@dataclass(frozen=True)
+class SweepLog(RunLog):
+    """A sweep's run.
+
+    Attributes:
+        opened: the run that `mlflow run` opened to go on with a sweep that has a run already.
+    """
+
+    opened: str | None = None
+
+    def close(self, status: str, reason: str = "") -> None:
+        """End as FINISHED, KILLED or FAILED."""
+        with readable():
+            self.tags({"tlcompare.reason": without_credentials(reason)[:4000]})
+            for run_id in filter(None, (self.run_id, self.opened)):
+                MlflowClient().set_terminated(run_id, status)
+
+
+def open_sweep(name: str, study_id: str, config: RunConfig) -> SweepLog:
+    """A sweep's run for a study that has none yet: the one that `mlflow run` opened, one that an attempt that broke off
+    has made, or a new one in the experiment."""
+    with readable():
+        client = MlflowClient()
+        tags = {SWEEP: name, ROLE: "sweep", "tlcompare.study_id": study_id}
+        opened = os.environ.pop("MLFLOW_RUN_ID", None)
+        if opened is not None:
+            client.update_run(opened, name=name)
+            log = SweepLog(opened)
+            log.tags(tags)
+            return log
+        experiment = mlflow.set_experiment(experiment_name(config)).experiment_id
+        made = client.search_runs([experiment], f"tags.`tlcompare.study_id` = '{study_id}'")
+        return SweepLog((made[0] if made else client.create_run(experiment, run_name=name, tags=tags)).info.run_id)
+
+
+def reopen_sweep(run_id: str) -> SweepLog:
+    """The run of a sweep that goes on.
+
+    Raises:
+        TrackingError: this store does not have it.
+    """
+    with readable():
+        client = MlflowClient()
+        client.update_run(run_id, status="RUNNING")
+        opened = os.environ.pop("MLFLOW_RUN_ID", None)
+        if opened is not None:
+            client.set_tag(opened, "mlflow.note.content", f"Goes on with the sweep in run {run_id}.")
+        return SweepLog(run_id, opened)
+
+
+def open_trial(parent: RunLog, sweep: str, number: int, config: RunConfig) -> str:
+    """A run below the sweep's, for one trial. Returns its id."""
+    with readable():
+        client = MlflowClient()
+        experiment = client.get_run(parent.run_id).info.experiment_id
+        tags = {"mlflow.parentRunId": parent.run_id, SWEEP: sweep, TRIAL: str(number), ROLE: "trial"}
+        run = client.create_run(experiment, run_name=f"{number} {run_name(config)}", tags=tags)
+        return str(run.info.run_id)
+
+
+def end_trial(run_id: str, state: str, reason: str, detail: str = "") -> None:
+    """End a trial's run as `failed` or `interrupted`, if whoever ran it could not; `detail` is a traceback to keep."""
+    with readable():
+        log = RunLog(run_id)
+        if detail:
+            log.text("traceback.txt", detail)
+        if MlflowClient().get_run(run_id).info.status == "RUNNING":
+            log.tags({"tlcompare.state": state, "tlcompare.reason": without_credentials(reason)[:4000]})
+            MlflowClient().set_terminated(run_id, "FAILED" if state == "failed" else "KILLED")
+
+
+def discard_trial(run_id: str) -> None:
+    """Close and delete the run of a trial that will be run again, with its model."""
+    with readable():
+        client = MlflowClient()
+        if client.get_run(run_id).info.status == "RUNNING":
+            client.set_terminated(run_id, "KILLED")
+        discard_models(run_id)
+        client.delete_run(run_id)
+
+
+def discard_models(run_id: str) -> None:
+    """Delete the models of a run."""
+    with readable():
+        for model in _models(run_id):
+            MlflowClient().delete_logged_model(model.model_id)
+
+
+def has_model(run_id: str) -> bool:
+    with readable():
+        return bool(_models(run_id))
+
+
+def crown(run_id: str, name: str, description: str) -> str:
+    """Register the model of a run under `name` and make it the champion.
+
+    Returns:
+        Its version; empty, if the run has no model.
+    """
+    with readable():
+        client = MlflowClient()
+        models = _models(run_id)
+        if not models:
+            return ""
+        known = [v for v in client.search_model_versions(f"name = '{name}'") if v.run_id == run_id]
+        version = known[0] if known else mlflow.register_model(f"models:/{models[0].model_id}", name)
+        client.set_registered_model_alias(name, CHAMPION, version.version)
+        client.update_model_version(name, version.version, description)
+        return str(version.version)
+
+
+def _models(run_id: str) -> Sequence[Any]:
+    client = MlflowClient()
+    experiment = client.get_run(run_id).info.experiment_id
+    found: Sequence[Any] = client.search_logged_models([experiment], filter_string=f"source_run_id = '{run_id}'")
+    return found
