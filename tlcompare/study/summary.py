@@ -1,12 +1,123 @@
-"""What a sweep leaves in its MLflow run."""
+"""What a sweep leaves: the table of its trials, figures, a saved view, the champion, and a page to read."""
 
 from __future__ import annotations
 
-import optuna
+from collections.abc import Sequence
 
+import optuna
+import pandas as pd
+from optuna.trial import FrozenTrial, TrialState
+
+from tlcompare.comparison.charts import draw, page
+from tlcompare.comparison.figures import sweep_charts
+from tlcompare.comparison.trials import trials_table
+from tlcompare.errors import TrackingError
+from tlcompare.study.importance import importance
+from tlcompare.study.objective import front, shown_value
 from tlcompare.study.planning import Plan
-from tlcompare.tracking.sweeps import SweepLog
+from tlcompare.tracking.reading import LoggedRun, trials_of
+from tlcompare.tracking.sweeps import CHAMPION, SweepLog, crown
+from tlcompare.tracking.views import how_to_open, save_view
+
+_TOP = 5
 
 
 def leave_summary(log: SweepLog, name: str, study: optuna.Study, plan: Plan, stopped: str) -> str:
-    return stopped
+    """Log everything that sums a sweep up to its run.
+
+    Returns:
+        What there is to say of it, in a few lines.
+    """
+    runs = trials_of(log.run_id)
+    trials = trials_table(runs)
+    objective = plan.objectives[0]
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    best = [complete[i] for i in front([t.values for t in complete], plan.objectives)]
+    best.sort(key=lambda t: -t.values[0] if objective.maximize else t.values[0])
+    log.table("trials.csv", trials)
+    charts = sweep_charts(trials, objective.metric, objective.maximize, importance(runs, objective.metric))
+    for chart in charts:
+        log.figure(f"figures/{chart.key}.png", draw(chart))
+    log.text("figures/sweep.html", page(charts, f"Sweep {name}"))
+    link = how_to_open(save_view(log, name))
+    lines = [f"sweep        {name}: {stopped}; {_counts(study)}"]
+    if best:
+        lines += [f"{'best' if i == 0 else '':<12} {_described(t, plan)}" for i, t in enumerate(best[:_TOP])]
+        if len(best) > _TOP:
+            lines.append(f"{'':<12} and {len(best) - _TOP} more that none is better than in everything")
+        lines += _crowned(best[0], name)
+        log.tags({"tlcompare.best_run": best[0].user_attrs["run_id"], "tlcompare.best_trial": best[0].number})
+    lines.append(f"table        tlcompare compare --sweep {name}")
+    lines.append(f"choose       tlcompare pick --sweep {name}")
+    lines.append(f"look         {link}")
+    log.tags({"mlflow.note.content": _note(name, stopped, study, plan, runs, trials, best)})
+    return "\n".join(lines)
+
+
+def _counts(study: optuna.Study) -> str:
+    states = [t.state for t in study.get_trials(deepcopy=False)]
+    named = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+    return ", ".join(f"{states.count(state)} {word}" for word, state in named.items() if state in states)
+
+
+def _described(trial: FrozenTrial, plan: Plan) -> str:
+    attrs = trial.user_attrs
+    values = ", ".join(shown_value(o.metric, v) for o, v in zip(plan.objectives, trial.values, strict=True))
+    return f"#{trial.number} {attrs['backbone']} {attrs['strategy']}: {values}  run {attrs['run_id']}"
+
+
+def _crowned(best: FrozenTrial, name: str) -> list[str]:
+    """Register the model of the best trial, and say so."""
+    attrs = best.user_attrs
+    description = f"Trial {best.number} of sweep {name}: {attrs['backbone']}, unfreeze {attrs['strategy']}."
+    try:
+        version = crown(attrs["run_id"], name, description)
+    except TrackingError as e:
+        return [f"champion     none: {e.what}"]
+    return [f"champion     models:/{name}@{CHAMPION} (version {version})"] if version else []
+
+
+def _note(
+    name: str,
+    stopped: str,
+    study: optuna.Study,
+    plan: Plan,
+    runs: Sequence[LoggedRun],
+    trials: pd.DataFrame,
+    best: Sequence[FrozenTrial],
+) -> str:
+    """The sweep in Markdown, for its run's page."""
+    warning = ""
+    if any(r.params.get("weights") == "none" for r in runs):
+        warning = "**RANDOM WEIGHTS: nothing here was pretrained.**\n\n"
+    objectives = " and ".join(f"{o.direction} {o.metric}" for o in plan.objectives)
+    single = len(plan.objectives) == 1
+    heading = "Best trial" if single else "Pareto set: no trial is better than these in everything"
+    listed = "\n".join(f"- {_described(t, plan)}" for t in best) or "- none finished"
+    ranked = trials[trials["state"] == "finished"].sort_values("val/accuracy", ascending=False).head(_TOP)
+    rows = [
+        "| trial | backbone | strategy | seed | validation | training s | trainable weights |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| {row['trial']} | {row['backbone']} | {row['strategy']} | {row['seed']:.0f} | {row['val/accuracy']:.2%} "
+        f"| {row['cost/train_seconds']:.1f} | {row['trainable_parameters']:,.0f} |"
+        for row in ranked.to_dict("records")
+    ]
+    table = "\n".join(rows)
+    return f"""{warning}**{heading}** ({objectives})
+
+{listed}
+
+**The {len(ranked)} highest validation accuracies**
+
+{table}
+
+{stopped[:1].upper() + stopped[1:]}: {_counts(study)}. Space `{plan.definition.space_name}`, backbones \
+{", ".join(plan.definition.models)}, sampler {plan.definition.sampler}, pruner {plan.definition.pruner}.
+
+The best of {len(trials)} trials looks better on validation than it is: it was chosen there. The test set is sealed.
+
+Figures are under *Artifacts*, all of them interactive in `figures/sweep.html`. `tlcompare compare --sweep {name}` · \
+`tlcompare pick --sweep {name}`
+"""

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from tlcompare.config import resolve
 from tlcompare.errors import StudyError, TrackingError
 from tlcompare.study.engines import Engine, InProcess, Job, Outcome, Processes
-from tlcompare.study.objective import front
+from tlcompare.study.objective import front, shown_value
 from tlcompare.study.planning import Plan, Request, make_plan
 from tlcompare.study.space import Choices
 from tlcompare.study.studies import (
@@ -241,10 +241,9 @@ class _Sweep:
 
     def _result(self, outcome: Outcome, values: list[float]) -> str:
         if outcome.state == "finished":
-            metrics = zip(self._plan.objectives, values, strict=True)
-            return (
-                "  ".join(_value(o.metric, v) for o, v in metrics) + f"  {outcome.metrics['cost/train_seconds']:.1f} s"
-            )
+            named = zip(self._plan.objectives, values, strict=True)
+            shown_values = "  ".join(shown_value(o.metric, v) for o, v in named)
+            return f"{shown_values}  {outcome.metrics['cost/train_seconds']:.1f} s"
         return f"FAILED: {outcome.reason}" if outcome.state == "failed" else "pruned"
 
     # The state of the study
@@ -262,7 +261,7 @@ class _Sweep:
             return "none yet"
         if len(self._plan.objectives) > 1:
             return f"a Pareto set of {len(best)}"
-        return f"{_value(self._plan.objectives[0].metric, best[0].values[0])} (#{best[0].number})"
+        return f"{shown_value(self._plan.objectives[0].metric, best[0].values[0])} (#{best[0].number})"
 
     def _without_improvement(self, trials: list[FrozenTrial]) -> int:
         """Finished trials since the last that is among the best; the known ones are always tried."""
@@ -365,10 +364,6 @@ class _Sweep:
     def _resume_command(self) -> str:
         storage = "" if self._studies.url == DEFAULT_STORAGE else f" --storage {shown(self._studies.url)}"
         return f"tlcompare sweep --name {self._name}{storage}"
-
-
-def _value(metric: str, value: float) -> str:
-    return f"{value:.2%}" if metric.endswith("accuracy") else f"{metric} {value:.4g}"
 
 
 @contextmanager

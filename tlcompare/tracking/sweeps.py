@@ -123,7 +123,10 @@ def crown(run_id: str, name: str, description: str) -> str:
         if not models:
             return ""
         known = [v for v in client.search_model_versions(f"name = '{name}'") if v.run_id == run_id]
-        version = known[0] if known else mlflow.register_model(f"models:/{models[0].model_id}", name)
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(name)
+        uri, model_id = f"models:/{models[0].model_id}", models[0].model_id
+        version = known[0] if known else client.create_model_version(name, uri, run_id, model_id=model_id)
         client.set_registered_model_alias(name, CHAMPION, version.version)
         client.update_model_version(name, version.version, description)
         return str(version.version)

@@ -1,0 +1,100 @@
+"""A saved view of MLflow's run comparison for one sweep.
+
+MLflow keeps shared views as tags of the experiment, in a form it does not document: what the state holds was read
+off MLflow 3.17. A view that another version does not understand is ignored by it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import mlflow
+from mlflow import MlflowClient
+
+from tlcompare.tracking.reading import ROLE, SWEEP, readable
+from tlcompare.tracking.runs import RunLog
+
+_OURS = "Strategies"
+_COLUMNS = (
+    "metrics.`val/accuracy`",
+    "params.`backbone`",
+    "params.`strategy`",
+    "params.`depth`",
+    "params.`lr`",
+    "params.`seed`",
+    "params.`trainable_parameters`",
+    "metrics.`cost/train_seconds`",
+    "metrics.`cost/seconds_per_100_images`",
+    "tags.`tlcompare.state`",
+)
+
+
+def save_view(log: RunLog, sweep: str) -> str:
+    """Save the view "Strategy comparison" of a sweep in its experiment.
+
+    Returns:
+        Where it is: the part of the address after the server's.
+    """
+    key = f"tlcompare-{sweep}"
+    with readable():
+        experiment = MlflowClient().get_run(log.run_id).info.experiment_id
+        view = {
+            "name": f"Strategy comparison: {sweep}",
+            "createdAt": int(time.time() * 1000),
+            "state": json.dumps(_state(sweep)),
+        }
+        MlflowClient().set_experiment_tag(experiment, f"mlflow.sharedViewState.{key}", json.dumps(view))
+    return f"#/experiments/{experiment}/runs?viewStateShareKey={key}&compareRunsMode=CHART"
+
+
+def how_to_open(path: str) -> str:
+    """The address of a page of the UI, or the command that serves it first."""
+    uri = mlflow.get_tracking_uri()
+    if uri.startswith("http"):
+        return f"{uri.rstrip('/')}/{path}"
+    return f"mlflow ui --backend-store-uri {uri}, then http://127.0.0.1:5000/{path}"
+
+
+def _state(sweep: str) -> dict[str, Any]:
+    sections = [
+        {"uuid": name.lower(), "name": name, "display": name == _OURS, "isReordered": True, "deleted": False}
+        for name in (_OURS, "val", "cost", "train", "Model metrics", "System metrics")
+    ]
+    return {
+        "searchFilter": f"tags.`{SWEEP}` = '{sweep}' AND tags.`{ROLE}` = 'trial'",
+        "orderByKey": "metrics.`val/accuracy`",
+        "orderByAsc": False,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "selectedColumns": list(_COLUMNS),
+        "runsHiddenMode": "SHOW_ALL",
+        "compareRunCharts": _charts(),
+        "compareRunSections": sections,
+        "isAccordionReordered": True,
+        "hideEmptyCharts": False,
+    }
+
+
+def _charts() -> list[dict[str, Any]]:
+    accuracy, depth, cost = _metric("val/accuracy"), _param("depth"), _metric("cost/train_seconds")
+    chosen = ["backbone", "depth", "trainable_fraction", "log10_lr"]
+    came = ["cost/train_seconds", "val/accuracy"]
+    charts: list[dict[str, Any]] = [
+        {"type": "PARALLEL", "selectedParams": chosen, "selectedMetrics": came, "showAllRuns": True},
+        {"type": "SCATTER", "xaxis": depth, "yaxis": accuracy},
+        {"type": "SCATTER", "xaxis": cost, "yaxis": accuracy},
+        {"type": "CONTOUR", "xaxis": depth, "yaxis": _param("log10_lr"), "zaxis": accuracy},
+        {"type": "BAR", "metricKey": "val/accuracy"},
+    ]
+    common = {"metricSectionId": _OURS.lower(), "runsCountToCompare": 100, "deleted": False, "isGenerated": False}
+    return [{"uuid": f"{_OURS.lower()}-{i}", **chart, **common} for i, chart in enumerate(charts)]
+
+
+def _metric(name: str) -> dict[str, str]:
+    return {"key": name, "type": "METRIC"}
+
+
+def _param(name: str) -> dict[str, str]:
+    return {"key": name, "type": "PARAM"}
