@@ -14,7 +14,7 @@ import click
 
 from tlcompare import __version__
 from tlcompare.config import RunConfig, describe, flag, read_yaml, resolve, takes
-from tlcompare.errors import UserError
+from tlcompare.errors import ConfigError, UserError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -402,24 +402,101 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         click.echo("  ".join(line).rstrip())
 
 
+def _which_runs(command: _Command) -> _Command:
+    """The runs that `compare` and `pick` look at."""
+    for decorate in (
+        click.option("--experiment", help="The finished runs of this experiment. [default: tlcompare]"),
+        click.option("--sweep", help="The finished trials of this sweep."),
+        click.argument("run_ids", nargs=-1),
+    ):
+        command = decorate(command)
+    return command
+
+
+def _one_source(run_ids: tuple[str, ...], sweep: str | None, experiment: str | None) -> None:
+    named = [n for n, v in (("RUN_IDS", run_ids), ("--sweep", sweep), ("--experiment", experiment)) if v]
+    if len(named) > 1:
+        raise ConfigError(f"{' and '.join(named)} were given", "Give one of them.")
+
+
 @main.command()
-@click.argument("run_ids", nargs=-1)
-@click.option("--experiment", help="Compare the runs of this experiment. [default: tlcompare]")
+@_which_runs
 @click.option("--format", "form", type=click.Choice(["table", "md", "csv", "json"]), default="table", show_default=True)
-def compare(run_ids: tuple[str, ...], experiment: str | None, form: str) -> None:
+def compare(run_ids: tuple[str, ...], sweep: str | None, experiment: str | None, form: str) -> None:
     """Print runs side by side: accuracy, inference time, trainable weights.
 
     \b
     tlcompare compare
+    tlcompare compare --sweep default-1
     tlcompare compare --experiment demo --format md
     tlcompare compare RUN_ID RUN_ID
     """
+    _one_source(run_ids, sweep, experiment)
+
     from tlcompare.comparison.table import compare_runs, render, unlike
 
-    rows = compare_runs(run_ids, experiment)
+    rows = compare_runs(run_ids, experiment, sweep)
     click.echo(render(rows, form))
     if differing := unlike(rows):
         click.echo(f"These runs differ in {', '.join(differing)}: compare like with like only.", err=True)
+
+
+def _percent(ctx: click.Context, parameter: click.Parameter, text: str | None) -> float:
+    """`0.5%` as 0.005."""
+    if text is None:
+        return 0.0
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text.strip())
+    if not found or float(found.group(1)) >= 100:
+        raise click.BadParameter(f"{text!r} is no margin such as 0.5%")
+    return float(found.group(1)) / 100
+
+
+@main.command()
+@_which_runs
+@click.option(
+    "--within",
+    metavar="P%",
+    callback=_percent,
+    help="Take the cheapest that is at most this many percentage points below the best.",
+)
+@click.option("--max-params", type=click.IntRange(1), help="Trainable weights it may have at most.")
+@click.option("--max-latency", type=click.FloatRange(0, min_open=True), help="Milliseconds one image may take at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def pick(
+    run_ids: tuple[str, ...],
+    sweep: str | None,
+    experiment: str | None,
+    within: float,
+    max_params: int | None,
+    max_latency: float | None,
+    as_json: bool,
+) -> None:
+    """Pick one strategy: the best mean validation accuracy over the seeds of a configuration.
+
+    With --within, the one that trains the fewest weights of those whose accuracy is that near to the best. The runs
+    picked get the tag tlcompare.picked in MLflow.
+
+    \b
+    tlcompare pick --sweep default-1
+    tlcompare pick --sweep default-1 --within 0.5% --max-latency 20
+    tlcompare pick RUN_ID RUN_ID RUN_ID
+    """
+    _one_source(run_ids, sweep, experiment)
+
+    from tlcompare.comparison.pick import pick as pick_one
+    from tlcompare.comparison.table import compare_runs
+    from tlcompare.tracking.sweeps import has_model, mark_picked
+
+    rows = compare_runs(run_ids, experiment, sweep)
+    picked = pick_one(rows, within, max_params, max_latency)
+    winners = [row.run_id for row in picked.winner.rows]
+    mark_picked(winners, [row.run_id for row in rows if row.run_id not in winners], picked.why)
+    if as_json:
+        click.echo(json.dumps({"why": picked.why, "run": picked.run_id, "runs": winners}))
+        return
+    click.echo(picked.why)
+    click.echo(f"run    {picked.run_id}")
+    click.echo(f"model  {f'runs:/{picked.run_id}/model' if has_model(picked.run_id) else 'was not kept'}")
 
 
 @main.command()

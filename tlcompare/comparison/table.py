@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import PurePath
 
 from tlcompare.errors import TrackingError
-from tlcompare.tracking.reading import LoggedRun, runs_by_id, runs_of_experiment
+from tlcompare.tracking.reading import LoggedRun, runs_by_id, runs_of_experiment, sweep_run, trials_of
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,10 @@ class Row:
         val_accuracy, test_accuracy: in 0..1; test is None where it stayed sealed.
         seconds_per_100: inference seconds for 100 images.
         trainable_weights: of backbone and head.
-        basis: what must be the same for two runs to be comparable.
         train_seconds: training time.
+        latency_ms: median milliseconds for one image.
+        configuration: the same for runs that differ in their seed alone.
+        basis: what must be the same for two runs to be comparable.
     """
 
     data: str
@@ -36,9 +38,12 @@ class Row:
     train_seconds: float | None
     note: str
     run_id: str
+    latency_ms: float | None
+    configuration: str
     basis: Mapping[str, str]
 
 
+_UNSHOWN = ("latency_ms", "configuration", "basis")
 _BASIS = ("image_size", "split_seed", "val_fraction", "test_fraction")
 _HEADINGS = {
     "image_size": "size",
@@ -51,13 +56,20 @@ _HEADINGS = {
 }
 
 
-def compare_runs(run_ids: Sequence[str], experiment: str | None) -> list[Row]:
-    """Rows for the runs named, else for every finished run of an experiment.
+def compare_runs(run_ids: Sequence[str], experiment: str | None, sweep: str | None = None) -> list[Row]:
+    """Rows for the runs named, else for the finished trials of a sweep, the best first, else for every finished run of
+    an experiment.
 
     Raises:
-        TrackingError: no such run or experiment, or none that this tool logged.
+        TrackingError: no such run, sweep or experiment, or none that this tool logged.
     """
-    runs = runs_by_id(run_ids) if run_ids else runs_of_experiment(experiment)
+    if run_ids:
+        runs = runs_by_id(run_ids)
+    elif sweep is not None:
+        trials = [run for run in trials_of(sweep_run(sweep).run_id) if run.status == "FINISHED"]
+        runs = sorted(trials, key=lambda run: -run.metrics.get("val/accuracy", 0.0))
+    else:
+        runs = runs_of_experiment(experiment)
     rows = [_row(run) for run in runs if "trainable_parameters" in run.params]
     if not rows:
         raise TrackingError("there is no finished run to compare", "Train some: tlcompare train --help")
@@ -71,7 +83,7 @@ def unlike(rows: Sequence[Row]) -> list[str]:
 
 def render(rows: Sequence[Row], form: str) -> str:
     """The rows as `table`, `md`, `csv` or `json` text."""
-    names = [f.name for f in fields(Row) if f.name != "basis"]
+    names = [f.name for f in fields(Row) if f.name not in _UNSHOWN]
     if form == "json":
         return json.dumps([{n: getattr(r, n) for n in names} for r in rows], indent=1)
     if form == "csv":
@@ -110,6 +122,8 @@ def _row(run: LoggedRun) -> Row:
         train_seconds=metrics.get("cost/train_seconds"),
         note="RANDOM WEIGHTS" if params.get("weights") == "none" else "",
         run_id=run.run_id,
+        latency_ms=metrics.get("cost/latency_p50_ms"),
+        configuration=run.tags.get("tlcompare.configuration", run.run_id),
         basis={name: params[name] for name in ("data_digest", *_BASIS)},
     )
 

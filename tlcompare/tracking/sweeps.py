@@ -16,6 +16,7 @@ from tlcompare.tracking.reading import ROLE, SWEEP, TRIAL, readable
 from tlcompare.tracking.runs import RunLog, experiment_name, run_name
 
 CHAMPION = "champion"
+_PICKED = "tlcompare.picked"
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,17 @@ def crown(run_id: str, name: str, description: str) -> str:
         client.set_registered_model_alias(name, CHAMPION, version.version)
         client.update_model_version(name, version.version, description)
         return str(version.version)
+
+
+def mark_picked(winners: Sequence[str], others: Sequence[str], why: str) -> None:
+    """Tag the runs that were picked, and take the tag off the others."""
+    with readable():
+        client = MlflowClient()
+        for run_id in winners:
+            RunLog(run_id).tags({_PICKED: why})
+        for run_id in others:
+            if _PICKED in client.get_run(run_id).data.tags:
+                client.delete_tag(run_id, _PICKED)
 
 
 def _models(run_id: str) -> Sequence[Any]:
