@@ -16,6 +16,7 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
+import zipfile
 from pathlib import Path
 
 import mlflow
@@ -64,6 +65,48 @@ def test_mlflow_run_with_uv(workplace, photos):
     assert done.returncode == 0, done.stderr[-3000:]
     (run,) = MlflowClient().search_runs([MlflowClient().get_experiment_by_name("uv").experiment_id])
     assert run.info.status == "FINISHED"
+
+
+@pytest.mark.slow
+def test_mlflow_run_of_a_sweep(workplace, photos, monkeypatch):
+    """The run that `mlflow run` opened is the sweep's; another one with the same name goes on with it."""
+    monkeypatch.setenv("PATH", bin_path())
+    folder = workplace / "studies"
+    folder.mkdir()
+    small = {"model": "efficientnet_lite0", "data": str(photos), "epochs": 1, "image_size": 32, "log_models": "none"}
+    small |= {"name": "projected", "storage": f"sqlite:///{folder / 'optuna.db'}", "trials": 5}
+    client = MlflowClient()
+    for trials in (5, 6):
+        submitted = mlflow.projects.run(
+            str(ROOT),
+            "sweep",
+            parameters=small | {"trials": trials},
+            env_manager="local",
+            experiment_name="project",
+        )
+        assert submitted.wait()
+        assert client.get_run(submitted.run_id).info.status == "FINISHED"
+        experiment = client.get_experiment_by_name("project").experiment_id
+        (above,) = client.search_runs([experiment], "tags.`tlcompare.role` = 'sweep'")
+        below = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{above.info.run_id}'")
+        assert len(below) == trials
+        assert {r.info.status for r in [above, *below]} == {"FINISHED"}
+        assert (submitted.run_id == above.info.run_id) == (trials == 5)
+    assert above.info.run_name == "projected"
+
+
+@pytest.mark.slow
+def test_the_wheel_has_the_search_spaces(tmp_path):
+    built = subprocess.run(
+        [sys.executable, "-m", "uv", "build", "--wheel", "-o", tmp_path, ROOT], capture_output=True, text=True
+    )
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    spaces = {path.name for path in (ROOT / "sweep").glob("*.yaml")}
+    assert {n.removeprefix("tlcompare/spaces/") for n in names if n.startswith("tlcompare/spaces/")} == spaces
+    packages = {str(p.parent.relative_to(ROOT)) for p in (ROOT / "tlcompare").rglob("__init__.py")}
+    assert packages == {str(Path(n).parent) for n in names if n.endswith("__init__.py")}
 
 
 @pytest.mark.parametrize(

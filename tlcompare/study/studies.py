@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -29,7 +30,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-warnings.filterwarnings("ignore", category=ExperimentalWarning)
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,13 @@ def require_separate(storage: str, tracking_uri: str) -> None:
     Raises:
         StudyError: it would.
     """
-    if storage == tracking_uri:
+    if _place(storage) == _place(tracking_uri):
         raise StudyError(f"--storage {shown(storage)} is MLflow's own database", "Take one of its own for the study.")
+
+
+def _place(url: str) -> str:
+    path = url.removeprefix("sqlite:///")
+    return url if path == url else str(Path(path).absolute())
 
 
 def shown(url: str) -> str:
@@ -214,19 +219,21 @@ def running(study: optuna.Study) -> list[FrozenTrial]:
 def make_sampler(kind: str, seed: int, number: int) -> optuna.samplers.BaseSampler:
     """The sampler of one trial: its randomness depends on seed and number alone, so that resuming changes nothing."""
     own = int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:4])
-    if kind == "tpe":
-        return optuna.samplers.TPESampler(seed=own, multivariate=True, group=True)
-    if kind == "gp":
-        return optuna.samplers.GPSampler(seed=own)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        if kind == "tpe":
+            return optuna.samplers.TPESampler(seed=own, multivariate=True, group=True)
+        if kind == "gp":
+            return optuna.samplers.GPSampler(seed=own)
     if kind == "nsga2":
         return optuna.samplers.NSGAIISampler(seed=own)
     return optuna.samplers.RandomSampler(seed=own)
 
 
 def make_pruner(kind: str, epochs: int) -> optuna.pruners.BasePruner:
-    """`median` lets a third of the epochs pass first, and five trials; `hyperband` halves from the first epoch."""
+    """`median` lets half of the epochs pass first, and five trials; `hyperband` halves from the first epoch."""
     if kind == "median":
-        return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=-(-epochs // 3))
+        return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=-(-epochs // 2))
     if kind == "hyperband":
         return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=epochs, reduction_factor=3)
     return optuna.pruners.NopPruner()

@@ -34,6 +34,8 @@ def leave_summary(log: SweepLog, name: str, study: optuna.Study, plan: Plan, sto
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     best = [complete[i] for i in front([t.values for t in complete], plan.objectives)]
     best.sort(key=lambda t: -t.values[0] if objective.maximize else t.values[0])
+    if len(plan.objectives) == 1:
+        del best[1:]  # of equal ones, the first
     log.table("trials.csv", trials)
     charts = sweep_charts(trials, objective.metric, objective.maximize, importance(runs, objective.metric))
     for chart in charts:

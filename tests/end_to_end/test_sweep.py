@@ -1,0 +1,341 @@
+"""Sweeps over the command line, with real training, SQLite and MLflow."""
+
+import contextlib
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import time
+
+import optuna
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from optuna.trial import TrialState
+
+from tests.end_to_end.conftest import FAST
+
+MODEL = ["--model", "efficientnet_lite0"]
+
+
+@pytest.fixture
+def sweep(tlcompare, photos):
+    """A small sweep; gives click's result."""
+
+    def run(*arguments, data=photos, code=0):
+        result = tlcompare("sweep", *MODEL, "--data", data, *FAST, 2, *arguments)
+        assert result.exit_code == code, result.output + repr(result.exception)
+        return result
+
+    return run
+
+
+def study(name="default-1"):
+    return optuna.load_study(study_name=name, storage="sqlite:///optuna.db")
+
+
+def parent(name="default-1"):
+    client = MlflowClient()
+    every = [e.experiment_id for e in client.search_experiments()]
+    (run,) = client.search_runs(every, f"tags.`tlcompare.sweep` = '{name}' AND tags.`tlcompare.role` = 'sweep'")
+    return run
+
+
+def children(name="default-1"):
+    run = parent(name)
+    found = MlflowClient().search_runs([run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
+    return sorted(found, key=lambda r: int(r.data.tags["tlcompare.trial"]))
+
+
+def artifact(run, path):
+    from mlflow.artifacts import load_text
+
+    return load_text(f"{run.info.artifact_uri}/{path}")
+
+
+def assert_they_agree(name, count):
+    """Optuna and MLflow hold the same trials in the same states, and none is running."""
+    trials, runs = study(name).trials, children(name)
+    assert [t.number for t in trials] == list(range(count))
+    assert [int(r.data.tags["tlcompare.trial"]) for r in runs] == list(range(count))
+    assert [t.user_attrs["run_id"] for t in trials] == [r.info.run_id for r in runs]
+    expected = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
+    assert [expected[t.state] for t in trials] == [r.info.status for r in runs]
+
+
+def test_a_sweep_leaves_everything_in_optuna_and_mlflow(sweep, tlcompare):
+    result = sweep("--trials", 7, "--pruner", "off")
+    assert_they_agree("default-1", 7)
+    runs, above = children(), parent()
+    assert [r.data.params["strategy"] for r in runs[:4]] == ["frozen", "top", "block7+top", "all"]
+    assert above.info.status == "FINISHED"
+    assert above.data.params["space"] == "default"
+    assert not above.data.metrics
+    for run in runs:
+        assert {"backbone", "strategy", "strategy_family", "depth", "lr", "seed", "block.top"} <= set(run.data.params)
+        for name in ("unfrozen_layers", "trainable_fraction", "log10_lr"):
+            float(run.data.params[name])
+        assert run.data.metrics["val/accuracy"] >= 0
+    best = max(runs, key=lambda r: (r.data.metrics["val/accuracy"], -int(r.data.tags["tlcompare.trial"])))
+    assert above.data.tags["tlcompare.best_run"] == best.info.run_id
+
+    table = pd.read_csv(io.StringIO(artifact(above, "trials.csv")))
+    assert list(table["trial"]) == list(range(7))
+    assert list(table["run_id"]) == [r.info.run_id for r in runs]
+    assert "Plotly.newPlot" in artifact(above, "figures/sweep.html")
+    figures = {f.path for f in MlflowClient().list_artifacts(above.info.run_id, "figures")}
+    names = ("accuracy_by_depth", "accuracy_by_weights", "accuracy_by_time", "importance", "history")
+    assert figures == {"figures/sweep.html", *(f"figures/{name}.png" for name in names)}
+
+    version = MlflowClient().get_model_version_by_alias("default-1", "champion")
+    assert version.run_id == best.info.run_id
+    view = MlflowClient().get_experiment(above.info.experiment_id).tags["mlflow.sharedViewState.tlcompare-default-1"]
+    state = json.loads(json.loads(view)["state"])
+    assert {c["type"] for c in state["compareRunCharts"]} == {"PARALLEL", "SCATTER", "CONTOUR", "BAR"}
+    assert "viewStateShareKey=tlcompare-default-1" in result.stdout
+
+    rows = json.loads(tlcompare("compare", "--sweep", "default-1", "--format", "json").stdout)
+    assert len(rows) == 7
+    assert rows[0]["val_accuracy"] == best.data.metrics["val/accuracy"]
+    first = json.loads(tlcompare("pick", "--sweep", "default-1", "--json").stdout)
+    second = json.loads(tlcompare("pick", "--sweep", "default-1", "--within", "90%", "--json").stdout)
+    assert "frozen" in second["why"]
+    tagged = {r.info.run_id for r in children() if "tlcompare.picked" in r.data.tags}
+    assert tagged == set(second["runs"])
+    assert first["run"] == best.info.run_id
+
+    again = sweep("--name", "default-1", "--trials", 8)
+    assert "8/8" in again.stderr
+    assert "7/8" not in again.stderr
+    assert_they_agree("default-1", 8)
+    assert [r.info.run_id for r in children()][:7] == [r.info.run_id for r in runs]
+    other = sweep("--name", "default-1", "--dropout", "0.5", "--sampler", "random", code=2)
+    assert "begun with something else than --dropout 0.5, not 0.2; --sampler random" in other.stderr
+
+
+def test_a_configuration_that_was_tried_gets_a_further_seed(sweep, tmp_path):
+    space = tmp_path / "two.yaml"
+    space.write_text("unfreeze: [frozen, top]\nsampler: grid\n")
+    sweep("--space", space, "--trials", 5, "--seed", 3, "--log-models", "none")
+    runs = children("two-1")
+    assert [(r.data.params["strategy"], r.data.params["seed"]) for r in runs] == [
+        ("frozen", "3"),
+        ("top", "3"),
+        ("block7+top", "3"),
+        ("all", "3"),
+        ("frozen", "4"),
+    ]
+    keys = [r.data.tags["tlcompare.configuration"] for r in runs]
+    assert keys[0] == keys[4]
+    assert len(set(keys)) == 4
+    assert MlflowClient().search_registered_models() == []
+    assert MlflowClient().search_logged_models([parent("two-1").info.experiment_id]) == []
+
+
+def test_several_objectives_give_a_pareto_set_and_only_its_models_stay(sweep, tmp_path):
+    space = tmp_path / "four.yaml"
+    space.write_text("unfreeze: [frozen, top, all]\nsampler: grid\n")
+    objectives = ["--maximize", "val/accuracy", "--minimize", "cost/trainable_parameters"]
+    sweep("--space", space, *objectives, "--log-models", "best")
+    best = {t.number for t in study("four-1").best_trials}
+    assert 0 in best
+    with_models = {m.source_run_id for m in MlflowClient().search_logged_models([parent("four-1").info.experiment_id])}
+    assert with_models == {t.user_attrs["run_id"] for t in study("four-1").trials if t.number in best}
+
+
+def test_failures_are_told_with_their_reason_and_too_many_stop_the_sweep(sweep):
+    ruinous = ["--optimizer", "sgd", "--lr", 1000, "--head-lr", 1000, "--weight-decay", 1e30, "--epochs", 3]
+    result = sweep(*ruinous, "--trials", 9, code=2)
+    assert "5 trials in a row failed, the first with: trial 0: the " in result.stderr
+    assert "go on with: tlcompare sweep --name default-1" in result.stderr
+    assert_they_agree("default-1", 5)
+    assert parent().info.status == "FAILED"
+    for run, trial in zip(children(), study().trials, strict=True):
+        assert "loss became" in run.data.tags["tlcompare.reason"]
+        assert trial.state == TrialState.FAIL
+
+
+def test_images_that_changed_stop_a_sweep_that_goes_on(sweep, photos, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(photos, data)
+    sweep("--trials", 1, data=data, code=0)
+    (data / "red" / "00.png").unlink()
+    result = sweep("--trials", 2, "--name", "default-1", data=data, code=2)
+    assert "the images are no longer those" in result.stderr
+
+
+def forked(work):
+    """A child process with everything imported that runs `work`; gives its id."""
+    child = os.fork()
+    if child:
+        return child
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+    code = 99
+    try:
+        code = work().exit_code
+    finally:
+        os._exit(code)
+
+
+def wait_for_trials(name, count):
+    """Until so many trials have begun."""
+    for _ in range(1200):
+        time.sleep(0.05)
+        with contextlib.suppress(sqlite3.OperationalError):
+            opened = sqlite3.connect("file:optuna.db?mode=ro", uri=True)
+            begun = "SELECT count(*) FROM trials JOIN studies USING (study_id) WHERE study_name = ?"
+            with contextlib.closing(opened) as database:
+                if database.execute(begun, [name]).fetchone()[0] >= count:
+                    return
+    pytest.fail("the sweep does not get anywhere")
+
+
+def chosen(name):
+    return [
+        (r.data.params["strategy"], r.data.params["lr"], r.data.params["seed"], r.data.metrics.get("val/log_loss"))
+        for r in children(name)
+    ]
+
+
+def test_a_sweep_that_is_killed_goes_on_as_if_nothing_had_been(sweep, tlcompare, photos):
+    options = ["--trials", 7, "--sampler", "random", "--log-models", "none"]
+    command = ["sweep", *MODEL, "--data", photos, *FAST, 2, *options]
+    for trials in (2, 5):
+        child = forked(lambda: tlcompare(*command, "--name", "killed"))
+        wait_for_trials("killed", trials)
+        time.sleep(0.3)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert study("killed").get_trials(states=(TrialState.RUNNING,))
+    sweep(*options, "--name", "killed")
+    assert_they_agree("killed", 7)
+    assert parent("killed").info.status == "FINISHED"
+    sweep(*options, "--name", "whole")
+    assert chosen("killed") == chosen("whole")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_sweep_that_is_interrupted_cleans_up_and_goes_on(sweep, tlcompare, photos, number, code):
+    command = ["sweep", *MODEL, "--data", photos, *FAST, 2, "--trials", 3, "--log-models", "none", "--name", "s"]
+    child = forked(lambda: tlcompare(*command))
+    wait_for_trials("s", 2)
+    os.kill(child, number)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == code
+    assert not study("s").get_trials(states=(TrialState.RUNNING,))
+    assert {r.info.status for r in [parent("s"), *children("s")]} <= {"FINISHED", "KILLED"}
+    assert parent("s").info.status == "KILLED"
+    sweep("--trials", 3, "--name", "s")
+    assert_they_agree("s", 3)
+
+
+@pytest.mark.slow
+def test_two_jobs_give_the_same_as_one(sweep):
+    options = ["--trials", 6, "--sampler", "random", "--pruner", "off", "--log-models", "none", "--seed", 5]
+    sweep(*options, "--name", "one")
+    sweep(*options, "--name", "two", "--jobs", 2)
+    assert_they_agree("two", 6)
+    assert chosen("one") == chosen("two")
+
+
+def test_a_dry_run_shows_what_would_be_and_leaves_nothing(sweep, workplace):
+    result = sweep("--dry-run", "--trials", 9)
+    assert "trials       9, 4 of them known: the baselines" in result.stdout
+    assert "#3  efficientnet_lite0  all         141 of 141 layers" in result.stdout
+    assert "then 5 more, chosen from" in result.stdout
+    assert "models       0.12 GB (--log-models all)" in result.stdout
+    assert not (workplace / "optuna.db").exists()
+    assert MlflowClient().get_experiment_by_name("tlcompare") is None
+
+
+def test_without_data_and_without_a_network(tlcompare, monkeypatch, tmp_path):
+    """As it stands it works everywhere: embedded images, and the embedded backbone where no weights are to be had."""
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    result = tlcompare("sweep", "--dry-run", "--image-size", 32, "--epochs", 1, "--threads", 1)
+    assert result.exit_code == 0, result.output
+    assert "no --data: taking the embedded digits" in result.stdout
+    assert "NOTICE: sweeping efficientnet_lite0 instead of mobilenet, resnet50" in result.stdout
+    named = tlcompare("sweep", "--dry-run", "--model", "resnet50", "--image-size", 32)
+    assert named.exit_code == 2
+    assert "cannot download" in named.stderr
+    listed = tlcompare("sweep", "--dry-run", "--space", "report")
+    assert listed.exit_code == 2
+    assert "cannot download" in listed.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--space", "nope"], 'no space "nope"'),
+        (["--unfreeze", "conv5"], '--unfreeze: "conv5" is no block of efficientnet_lite0'),
+        (["--sampler", "grid"], "endless choices for depth"),
+        (["--maximize", "test/accuracy"], "a sweep never reads the test set"),
+        (["--minimize", "cost/train_seconds", "--pruner", "median"], "--pruner median needs one objective"),
+        (["--space", "report"], "space report has no trial of it"),
+        (["--space", "recipe", "--epochs", "2"], "recipe.head_first 2: --head-first 2 must be less than --epochs 2"),
+        (["--name", "a/b"], '--name "a/b" is no name of a sweep'),
+        (["--storage", "nonsense"], "the study storage nonsense cannot be used"),
+        (["--storage", "sqlite:///mlflow.db"], "MLflow's own database"),
+        (["--weights", "gone.pth"], "no weights file"),
+        (["--timeout", "soon"], "no time such as"),
+        (["--lr", "x"], "--lr takes a number"),
+    ],
+)
+def test_mistakes_are_one_line_before_anything_runs(sweep, workplace, arguments, said):
+    result = sweep(*arguments, code=2)
+    assert said in result.stderr
+    assert result.stderr.count("Error") == 1
+    assert MlflowClient().get_experiment_by_name("tlcompare") is None
+
+
+def test_spaces(tlcompare):
+    listed = tlcompare("spaces").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == ["default", "depth", "recipe", "report", "surgical"]
+    assert "log: true" in tlcompare("spaces", "default").stdout
+    assert tlcompare("spaces", "deflt").exit_code == 2
+
+
+@pytest.mark.slow
+def test_forty_trials_killed_twice_are_forty_trials(tlcompare):
+    """Real weights and images; the moments are random, and printed for whoever has to repeat them."""
+    options = ["--data", "digits", "--image-size", 32, "--epochs", 2, "--threads", 1, "--name", "forty"]
+    command = ["sweep", *MODEL, *options, "--trials", 40, "--log-models", "none"]
+    for _ in range(2):
+        child = forked(lambda: tlcompare(*command))
+        seconds = random.uniform(15, 60)
+        print(f"killed after {seconds:.2f} s")
+        time.sleep(seconds)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert tlcompare(*command).exit_code == 0
+    assert_they_agree("forty", 40)
+    assert {t.state for t in study("forty").trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
+    best = json.loads(tlcompare("pick", "--sweep", "forty", "--json").stdout)["run"]
+    assert MlflowClient().get_run(best).data.metrics["val/accuracy"] > 0.9
+
+
+@pytest.mark.slow
+def test_the_report_runs_and_its_counts_are_the_plans(tlcompare, photos):
+    """Random weights: this is about counts, for three classes."""
+    small = ["--data", photos, "--weights", "none", *FAST, 1, "--log-models", "none"]
+    result = tlcompare("sweep", "--space", "report", *small)
+    assert result.exit_code == 0, result.output
+    rows = json.loads(tlcompare("compare", "--sweep", "report-1", "--format", "json").stdout)
+    assert len(rows) == 8
+    assert {r["note"] for r in rows} == {"RANDOM WEIGHTS"}
+    for row in rows:
+        plan = ["plan", "--model", row["backbone"], "--unfreeze", row["strategy"], "--classes", 3, "--json"]
+        assert json.loads(tlcompare(*plan).stdout)["trainable_parameters"] == row["trainable_weights"]
+    with_five = {(r["backbone"], r["strategy"]): r["trainable_weights"] for r in rows}
+    assert with_five["mobilenet", "30"] == 2_400_773 - 2 * 1025
+    assert with_five["resnet50", "conv4+conv5"] == 22_073_349 - 2 * 2049
+    assert "RANDOM WEIGHTS" in parent("report-1").data.tags["mlflow.note.content"]

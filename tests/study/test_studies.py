@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from tlcompare.errors import ConfigError, StudyError
+from tlcompare.study.objective import make_objectives
+from tlcompare.study.space import Choices, Range
+from tlcompare.study.studies import (
+    Definition,
+    Studies,
+    ask,
+    checked_name,
+    make_sampler,
+    next_number,
+    put_back,
+    require_separate,
+    running,
+    suggest,
+    tell,
+)
+
+DEFINITION = Definition("mine", {"unfreeze": ["all"]}, ("mobilenet",), {}, ("val/accuracy",), (), "tpe", "off")
+LR = Range(1e-5, 1e-1, log=True)
+
+
+@pytest.fixture
+def studies(tmp_path):
+    return Studies(f"sqlite:///{tmp_path / 'optuna.db'}")
+
+
+def make(studies, name=None):
+    return studies.create(name, DEFINITION, make_objectives((), ()))
+
+
+def test_a_study_without_a_name_gets_the_next_number(studies):
+    assert [make(studies).study_name for _ in range(2)] == ["mine-1", "mine-2"]
+    assert studies.definition("mine-2") == DEFINITION
+    assert studies.definition("mine-3") is None
+
+
+def test_a_study_of_somebody_else_is_left_alone(studies):
+    optuna.create_study(study_name="theirs", storage=studies.storage).ask()
+    with pytest.raises(StudyError, match="not one of tlcompare"):
+        studies.definition("theirs")
+
+
+def test_a_study_that_broke_off_before_it_was_one_is_made_anew(studies):
+    optuna.create_study(study_name="half", storage=studies.storage)
+    assert studies.definition("half") is None
+    assert make(studies, "half").study_name == "half"
+
+
+def test_only_one_process_runs_a_sweep(studies):
+    with (
+        studies.alone("a"),
+        studies.alone("b"),
+        pytest.raises(StudyError, match='"a" is already running'),
+        studies.alone("a"),
+    ):
+        pass
+
+
+def test_a_trial_that_is_put_back_is_run_again_under_its_number_with_its_parameters(studies):
+    study = make(studies, "s")
+    numbers = []
+    for _ in range(3):
+        assert next_number(study) == len(numbers)
+        trial = ask(study, make_sampler("random", 0, trial_number := len(numbers)), {})
+        suggest(trial, "lr", LR)
+        numbers.append(trial_number)
+    tell(study, 0, "finished", [0.5])
+    tell(study, 2, "failed", None)
+    (left,) = running(study)
+    put_back(studies, left)
+    assert next_number(study) == 1
+    again = ask(study, make_sampler("random", 99, 1), {"lr": 0.1})
+    assert again.number == 1
+    assert suggest(again, "lr", LR) == left.params["lr"]
+    tell(study, 1, "pruned", None)
+    assert [t.state for t in study.trials] == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL]
+    assert next_number(study) == 3
+
+
+@pytest.mark.parametrize("kind", ["tpe", "random", "gp", "nsga2"])
+def test_a_sampler_suggests_the_same_again(tmp_path, kind):
+    def suggestions(name, reopen):
+        studies = Studies(f"sqlite:///{tmp_path / name}")
+        study = make(studies, "s")
+        found = []
+        for number in range(14):
+            if reopen:
+                study = Studies(f"sqlite:///{tmp_path / name}").load("s")
+            trial = ask(study, make_sampler(kind, 3, number), {})
+            found.append((suggest(trial, "lr", LR), suggest(trial, "snap", Choices(("layer", "block")))))
+            tell(study, number, "finished", [found[-1][0]])
+        return found
+
+    once = suggestions("a.db", reopen=False)
+    assert once == suggestions("b.db", reopen=True)
+    assert len(set(once)) > 5
+
+
+def test_parameters_that_are_known_are_taken(studies):
+    study = make(studies, "s")
+    trial = ask(study, make_sampler("tpe", 0, 0), {"lr": 0.001, "epochs": 4})
+    assert suggest(trial, "lr", LR) == 0.001
+    assert suggest(trial, "epochs", Range(2, 9, step=2, whole=True)) == 4
+
+
+@pytest.mark.parametrize("url", ["nonsense", "sqlite:////no/such/folder/x.db", "mysql://me:secret@host/x", "redis://x"])
+def test_a_storage_that_cannot_be_used_is_one_sentence(url):
+    with pytest.raises(StudyError, match="cannot be used") as e:
+        Studies(url)
+    assert "secret" not in str(e.value)
+    assert "\n" not in str(e.value)
+
+
+def test_the_study_stays_out_of_mlflows_database():
+    with pytest.raises(StudyError, match="MLflow's own database"):
+        require_separate("sqlite:///mlflow.db", f"sqlite:///{Path('mlflow.db').absolute()}")
+    require_separate("sqlite:///optuna.db", "sqlite:///mlflow.db")
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a:b", "../x", "-a", "a b", "x" * 101, "a'b"])
+def test_names_of_sweeps(name):
+    with pytest.raises(ConfigError, match="no name of a sweep"):
+        checked_name(name)
+    assert checked_name("a-1.b_C") == "a-1.b_C"
