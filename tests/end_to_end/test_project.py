@@ -97,9 +97,9 @@ def test_mlflow_run_of_a_sweep(workplace, photos, monkeypatch):
 
 @pytest.mark.slow
 def test_the_wheel_has_the_search_spaces(tmp_path):
-    built = subprocess.run(
-        [sys.executable, "-m", "uv", "build", "--wheel", "-o", tmp_path, ROOT], capture_output=True, text=True
-    )
+    uv = shutil.which("uv", path=bin_path())
+    assert uv, "uv is not installed: make setup installs it"
+    built = subprocess.run([uv, "build", "--wheel", "-o", tmp_path, ROOT], capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()

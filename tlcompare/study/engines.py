@@ -102,27 +102,28 @@ class Processes:
         self._count = count
 
     def run(self, jobs: Iterator[Job], watch: Watch) -> None:
-        workers: list[_Worker] = []
+        every: list[_Worker] = []
+        busy: list[_Worker] = []
         try:
             while True:
-                while len(workers) < self._count and (job := next(jobs, None)) is not None:
-                    workers.append(_Worker(job))
-                if not workers:
+                while len(busy) < self._count and (job := next(jobs, None)) is not None:
+                    busy.append(_Worker(job))
+                    every.append(busy[-1])
+                if not busy:
                     return
-                ready = wait([w.connection for w in workers])
-                for worker in [w for w in workers if w.connection in ready]:
+                ready = wait([w.connection for w in busy])
+                for worker in [w for w in busy if w.connection in ready]:
                     outcome = worker.listen(watch)
                     if outcome is None:
                         continue
                     watch.ended(worker.job, outcome)
                     following = next(jobs, None) if worker.process.is_alive() else None
-                    if following is not None:
-                        worker.start(following)
+                    if following is None:
+                        busy.remove(worker)
                     else:
-                        workers.remove(worker)
-                        worker.connection.close()
+                        worker.start(following)
         finally:
-            _stop(workers)
+            _stop(every)
 
 
 class _Worker:
@@ -169,6 +170,7 @@ def _stop(workers: Sequence[_Worker]) -> None:
         if worker.process.is_alive():
             worker.process.kill()
             worker.process.join()
+        worker.connection.close()
 
 
 def _work(connection: Connection) -> None:

@@ -83,7 +83,11 @@ def log_dataset(source: Source, store: PixelStore) -> MetaDataset:
         warnings.simplefilter("ignore")  # a folder matches two kinds of source, which are the same one
         origin = resolve_dataset_source(str(source.root))
     dataset = MetaDataset(origin, name=store.name, digest=store.digest)
-    mlflow.log_input(dataset, context="training", tags={"classes": json.dumps(counts)[:5000], "origin": source.origin})
+    tags = {"classes": json.dumps(counts)[:5000], "origin": source.origin}
+    try:
+        mlflow.log_input(dataset, context="training", tags=tags)
+    except MlflowException:  # two processes that log the same data set for the first time get into each other's way
+        mlflow.log_input(dataset, context="training", tags=tags)
     return dataset
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import mlflow
 from mlflow import MlflowClient
 
+from tlcompare.errors import without_credentials
 from tlcompare.tracking.reading import ROLE, SWEEP, readable
 from tlcompare.tracking.runs import RunLog
 
@@ -53,8 +55,10 @@ def how_to_open(path: str) -> str:
     """The address of a page of the UI, or the command that serves it first."""
     uri = mlflow.get_tracking_uri()
     if uri.startswith("http"):
-        return f"{uri.rstrip('/')}/{path}"
-    return f"mlflow ui --backend-store-uri {uri}, then http://127.0.0.1:5000/{path}"
+        return f"{without_credentials(uri).rstrip('/')}/{path}"
+    here = uri.removeprefix("sqlite:///") in ("mlflow.db", str(Path("mlflow.db").absolute()))
+    serve = "mlflow ui" if here else f"mlflow ui --backend-store-uri {without_credentials(uri)}"
+    return f"{serve}, then http://127.0.0.1:5000/{path}"
 
 
 def _state(sweep: str) -> dict[str, Any]:
