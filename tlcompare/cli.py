@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ import click
 from tlcompare import __version__
 from tlcompare.config import RunConfig, describe, flag, read_yaml, resolve, takes
 from tlcompare.errors import ConfigError, UserError
+from tlcompare.study.space import RECIPE, SAMPLERS
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -71,36 +72,40 @@ class _RunOption(click.Option):
             self.opts = every
 
 
-def _run_options(*without: str, renamed: Mapping[str, str] | None = None) -> Callable[[_Command], _Command]:
-    """Fields of RunConfig as options, spelled with hyphens or, as `mlflow run` does, with underscores.
-
-    Args:
-        without: fields that are left out.
-        renamed: other names on the command line, by field.
-    """
-
-    def decorate(command: _Command) -> _Command:
-        for option_field in reversed(fields(RunConfig)):
-            if option_field.name not in without:
-                command = _run_option(option_field, (renamed or {}).get(option_field.name))(command)
-        return command
-
-    return decorate
+def _train_options(command: _Command) -> _Command:
+    """Every field of RunConfig as an option, spelled with hyphens or, as `mlflow run` does, with underscores."""
+    for option_field in reversed(fields(RunConfig)):
+        command = _run_option(option_field, option_field.name, describe(option_field.name))(command)
+    return command
 
 
-def _run_option(option_field: Field[Any], alias: str | None) -> Callable[[_Command], _Command]:
-    name = option_field.name
-    spellings = dict.fromkeys([flag(alias or name), f"--{alias or name}"])
+def _fixing_options(command: _Command) -> _Command:
+    """The fields of RunConfig that a sweep can fix for all of its trials."""
+    for option_field in reversed(fields(RunConfig)):
+        name = option_field.name
+        if name in ("model", "run_name", "score_test"):
+            continue
+        shown = describe(name)
+        if name in RECIPE:
+            shown = shown.replace("[default: ", "[default: the space's, else ")
+        elif name == "unfreeze":
+            shown = "One strategy for every trial, as for train. [default: the space's]"
+        spelled = "epoch_patience" if name == "patience" else name
+        command = _run_option(option_field, spelled, shown)(command)
+    return command
+
+
+def _run_option(option_field: Field[Any], spelled: str, shown: str) -> Callable[[_Command], _Command]:
+    spellings = dict.fromkeys([flag(spelled), f"--{spelled}"])
     boolean = option_field.type == "bool"
     extra: dict[str, Any] = {"is_flag": False, "flag_value": "true"} if boolean else {}
-    return click.option(
-        *spellings, name, cls=_RunOption, default=None, metavar=takes(name), help=describe(name), **extra
-    )
+    name = option_field.name
+    return click.option(*spellings, name, cls=_RunOption, default=None, metavar=takes(name), help=shown, **extra)
 
 
 @main.command()
 @click.option("--config", "config_file", help="Options from a YAML file, or from an earlier run: runs:/ID.")
-@_run_options()
+@_train_options
 def train(config_file: str | None, **options: str | None) -> None:
     """Train one backbone under one unfreezing strategy and log everything to MLflow.
 
@@ -195,7 +200,7 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, text: str | None) -
 )
 @_sweep_option(
     "--sampler",
-    type=click.Choice(["tpe", "random", "grid", "gp", "nsga2"]),
+    type=click.Choice(SAMPLERS),
     help="How configurations are chosen. [default: the space's, else tpe]",
 )
 @_sweep_option(
@@ -219,7 +224,7 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, text: str | None) -
     metavar="[true|false]",
     help="Check everything, and print what would be tried and what it would cost.",
 )
-@_run_options("model", "run_name", "score_test", renamed={"patience": "epoch_patience"})
+@_fixing_options
 def sweep(
     name: str | None,
     space: str | None,

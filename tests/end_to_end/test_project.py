@@ -215,10 +215,11 @@ def test_the_commands_of_the_readme_are_commands():
     for name, *arguments in ours:
         assert main.commands[name].make_context(name, arguments)
     projects = [shlex.split(line) for line in lines if line.startswith("mlflow run")]
-    assert len(projects) == 3
+    assert len(projects) == 4
     for command in projects:
         parameters = [command[i + 1].partition("=")[0] for i, word in enumerate(command) if word == "-P"]
-        assert set(parameters) <= {f.name for f in dataclasses.fields(RunConfig)}
+        options = main.commands["sweep" if "-e" in command else "train"].params
+        assert {f"--{name}" for name in parameters} <= {spelling for o in options for spelling in o.opts}
     makefile = (ROOT / "Makefile").read_text()
     targets = [line.split()[1] for line in lines if line.startswith("make ")]
     assert len(targets) >= 5
@@ -232,6 +233,10 @@ def test_every_option_reaches_the_command_as_a_parameter():
         command = project.get_entry_point("main").compute_command({field.name: "x"}, None)
         assert command.endswith(f"train --{field.name} x")
         assert f"--{field.name}" in {o for p in main.commands["train"].params for o in p.opts}
+    for parameter in main.commands["sweep"].params:
+        assert any("-" not in spelling.removeprefix("--") for spelling in parameter.opts), parameter.name
+    sweep = project.get_entry_point("sweep").compute_command({"trials": 5}, None)
+    assert sweep.endswith("tlcompare sweep --trials 5")
 
 
 def test_conda_yaml_has_the_versions_of_the_constraints():
