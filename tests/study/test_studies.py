@@ -1,3 +1,4 @@
+import contextlib
 from pathlib import Path
 
 import optuna
@@ -60,6 +61,18 @@ def test_only_one_process_runs_a_sweep(studies):
         studies.alone("a"),
     ):
         pass
+
+
+def test_studies_of_the_same_name_in_other_folders_are_others(tmp_path, monkeypatch):
+    ids = []
+    with contextlib.ExitStack() as stack:
+        for name in ("here", "there"):
+            (tmp_path / name).mkdir()
+            monkeypatch.chdir(tmp_path / name)
+            studies = Studies("sqlite:///optuna.db")
+            ids.append(make(studies, "s").user_attrs["id"])
+            stack.enter_context(studies.alone("s"))
+    assert ids[0] != ids[1]
 
 
 def test_a_trial_that_is_put_back_is_run_again_under_its_number_with_its_parameters(studies):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import uuid
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -122,7 +123,7 @@ class Studies:
                     if name:
                         raise StudyError(f'the study "{name}" was made by somebody else just now', "Try again.") from e
                     number += 1
-            study.set_user_attr(_ID, hashlib.sha256(f"{self.url} {wanted}".encode()).hexdigest()[:16])
+            study.set_user_attr(_ID, uuid.uuid4().hex)
             study.set_user_attr(_DEFINITION, json.dumps(asdict(definition)))
             return study
 
@@ -133,7 +134,7 @@ class Studies:
         Raises:
             StudyError: one does.
         """
-        key = hashlib.sha256(f"{self.url} {name}".encode()).hexdigest()[:24]
+        key = hashlib.sha256(f"{_place(self.url)} {name}".encode()).hexdigest()[:24]
         try:
             with locked(cache_dir() / "studies" / key, wait=False):
                 yield
