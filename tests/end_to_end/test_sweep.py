@@ -158,6 +158,32 @@ def test_failures_are_told_with_their_reason_and_too_many_stop_the_sweep(sweep):
         assert trial.state == TrialState.FAIL
 
 
+def test_what_had_ended_when_it_was_killed_is_told_and_what_is_left_over_goes(sweep):
+    sweep("--trials", 2, "--log-models", "none")
+    before = [r.info.run_id for r in children()]
+    with contextlib.closing(sqlite3.connect("optuna.db")) as database, database:
+        database.execute("DELETE FROM trial_values WHERE trial_id IN (SELECT trial_id FROM trials WHERE number = 1)")
+        database.execute("UPDATE trials SET state = 'RUNNING', datetime_complete = NULL WHERE number = 1")
+    tags = {"mlflow.parentRunId": parent().info.run_id, "tlcompare.trial": "1", "tlcompare.sweep": "default-1"}
+    MlflowClient().create_run(parent().info.experiment_id, tags=tags)
+    sweep("--name", "default-1")
+    assert_they_agree("default-1", 2)
+    assert [r.info.run_id for r in children()] == before
+    assert study().trials[1].value == children()[1].data.metrics["val/accuracy"]
+
+
+def test_a_sweep_is_gone_on_with_where_its_study_is(sweep, workplace, monkeypatch):
+    sweep("--trials", 1, "--log-models", "none")
+    (workplace / "elsewhere").mkdir()
+    monkeypatch.chdir(workplace / "elsewhere")
+    result = sweep("--name", "default-1", "--trials", 2, code=2)
+    assert 'holds a sweep "default-1" whose study is not in sqlite:///optuna.db' in result.stderr
+    sweep("--name", "default-1", "--trials", 2, "--storage", f"sqlite:///{workplace / 'optuna.db'}")
+    sweep("--trials", 1, "--log-models", "none")
+    assert [int(r.data.tags["tlcompare.trial"]) for r in children("default-1")] == [0, 1]
+    assert len(children("default-2")) == 1
+
+
 def test_images_that_changed_stop_a_sweep_that_goes_on(sweep, photos, tmp_path):
     data = tmp_path / "data"
     shutil.copytree(photos, data)

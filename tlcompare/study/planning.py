@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tlcompare.backbones.registry import get_backbone
@@ -130,8 +131,7 @@ def _define(request: Request, objectives: tuple[Objective, ...], say: Callable[[
     """The definition of a new sweep."""
     space_name = request.space or "default"
     space = read_space(space_name)
-    options = dict(request.options or {})
-    resolve(options)
+    options = _settled(request.options or {})
     if "data" not in options:
         small = {name: value for name, value in _SMALL.items() if name not in options and name not in space.recipe}
         options |= {"data": "digits", **small}
@@ -153,6 +153,14 @@ def _define(request: Request, objectives: tuple[Objective, ...], say: Callable[[
         sampler=sampler,
         pruner=pruner,
     )
+
+
+def _settled(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options, checked, whose files and folders are found from any working folder."""
+    resolve(options)
+    named = {name: str(options[name]) for name in ("data", "weights") if name in options}
+    paths = {n: Path(t).expanduser() for n, t in named.items() if t not in ("digits", "flowers", "default", "none")}
+    return dict(options) | {name: str(path.absolute()) for name, path in paths.items() if path.exists()}
 
 
 def _there_are(names: tuple[str, ...]) -> str:
@@ -217,7 +225,7 @@ def _require_same(request: Request, kept: Definition) -> None:
         problems.append(f"--space {request.space}")
     if request.models and set(request.models) != set(kept.models):
         problems.append(f"--model {','.join(request.models)}, not {','.join(kept.models)}")
-    for name, value in (request.options or {}).items():
+    for name, value in _settled(request.options or {}).items():
         before = getattr(resolve(kept.options), name)
         if getattr(resolve({name: value}), name) != before:
             problems.append(f"{flag(name)} {value}, not {'auto' if before is None else before}")

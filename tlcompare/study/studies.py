@@ -7,7 +7,7 @@ import json
 import re
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -108,21 +108,25 @@ class Studies:
         with usable(self.url):
             return optuna.load_study(study_name=name, storage=self.storage)
 
-    def create(self, name: str | None, definition: Definition, objectives: Sequence[Objective]) -> optuna.Study:
-        """A new study; without a name, the space's with the next free number."""
+    def create(
+        self, name: str | None, definition: Definition, objectives: Sequence[Objective], taken: Collection[str] = ()
+    ) -> optuna.Study:
+        """A new study; without a name, the space's with the next number that is neither in the storage nor `taken`."""
         with usable(self.url):
             better = {True: StudyDirection.MAXIMIZE, False: StudyDirection.MINIMIZE}
             directions = [better[o.maximize] for o in objectives]
             number = 1
             while True:
                 wanted = name or f"{definition.space_name}-{number}"
+                number += 1
+                if wanted in taken and not name:
+                    continue
                 try:
                     study = optuna.create_study(study_name=wanted, storage=self.storage, directions=directions)
                     break
                 except DuplicatedStudyError as e:
                     if name:
                         raise StudyError(f'the study "{name}" was made by somebody else just now', "Try again.") from e
-                    number += 1
             study.set_user_attr(_ID, uuid.uuid4().hex)
             study.set_user_attr(_DEFINITION, json.dumps(asdict(definition)))
             return study

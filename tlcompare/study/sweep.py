@@ -40,7 +40,7 @@ from tlcompare.study.studies import (
 )
 from tlcompare.study.summary import leave_summary
 from tlcompare.study.view import View, viewing
-from tlcompare.tracking.reading import LoggedRun, trials_of
+from tlcompare.tracking.reading import LoggedRun, sweep_names, trials_of
 from tlcompare.tracking.runs import require_store, shown_uri, terminable
 from tlcompare.tracking.sweeps import (
     SweepLog,
@@ -83,9 +83,14 @@ def sweep(request: Request) -> Swept:
     with viewing() as view, terminable():
         kept = studies.definition(name) if name else None
         limits = studies.load(name).user_attrs.get(_LIMITS, {}) if name and kept else {}
+        if kept is None and name is not None and name in sweep_names():
+            raise StudyError(
+                f'{shown_uri()} holds a sweep "{name}" whose study is not in {shown(url)}',
+                "Go on with it from its folder or with its --storage, or take another --name.",
+            )
         plan = make_plan(request, kept, limits, view.say)
         if kept is None:
-            name = studies.create(name, plan.definition, plan.objectives).study_name
+            name = studies.create(name, plan.definition, plan.objectives, sweep_names()).study_name
         assert name is not None
         with studies.alone(name):
             return _Sweep(studies, studies.load(name), plan, view).run()
@@ -110,10 +115,11 @@ class _Sweep:
     def run(self) -> Swept:
         plan, limits = self._plan, self._plan.limits
         self._require_same_images()
-        log = self._open_log()
-        self._log = log
+        log = self._log = self._open_log()
         try:
-            self._reconcile()
+            self._describe()
+            self._settle_running()
+            self._discard_leftovers()
             self._study.set_user_attr(_LIMITS, asdict(limits))
             self._study.pruner = make_pruner(plan.definition.pruner, plan.epochs)
             self._view.begin(self._name, self._done(), limits.trials, limits.jobs)
@@ -125,12 +131,12 @@ class _Sweep:
             log.close("FAILED" if len(self._failures) == _FAILURES_IN_A_ROW else "FINISHED", self._stopped)
         except (KeyboardInterrupt, SystemExit):
             with _undisturbed():
-                self._put_back_running()
+                self._end_running()
                 log.close("KILLED", "interrupted")
             self._view.say(f"Interrupted after {self._done()} trials, which stay. Go on with: {self._resume_command()}")
             raise
         except BaseException as e:
-            self._put_back_running()
+            self._end_running()
             log.close("FAILED", str(e))
             raise
         if len(self._failures) == _FAILURES_IN_A_ROW:
@@ -221,7 +227,7 @@ class _Sweep:
             decided = epoch.number < self._replayed[number] or epoch.number == job.config.epochs
             if decided or number < self._plan.baselines or not trial.should_prune():
                 return ""
-        return f"pruned after epoch {epoch.number}: {objective.metric} {value:.4g} promised nothing"
+        return f"pruned after epoch {epoch.number}: {objective.metric} {value:.4g} is not promising"
 
     def ended(self, job: Job, outcome: Outcome) -> None:
         values = [outcome.metrics.get(o.metric, math.nan) for o in self._plan.objectives]
@@ -288,10 +294,14 @@ class _Sweep:
                     f'the sweep "{self._name}" belongs to an MLflow run that {shown_uri()} does not have: {e.what}',
                     "Set MLFLOW_TRACKING_URI to the store it was begun with.",
                 ) from e
-        definition = self._plan.definition
-        log = open_sweep(self._name, self._study.user_attrs["id"], resolve(definition.options))
+        log = open_sweep(self._name, self._study.user_attrs["id"], resolve(self._plan.definition.options))
         self._study.set_user_attr(_PARENT, log.run_id)
-        log.params(
+        return log
+
+    def _describe(self) -> None:
+        """What the sweep is, in its run; once more where an earlier sitting was killed over it."""
+        definition = self._plan.definition
+        self._log.params(
             {
                 "study": self._name,
                 "storage": shown(self._studies.url),
@@ -303,9 +313,8 @@ class _Sweep:
                 **definition.options,
             }
         )
-        log.text("space.yaml", yaml.safe_dump(dict(definition.space), sort_keys=False))
-        log.json("sweep.json", asdict(definition))
-        return log
+        self._log.text("space.yaml", yaml.safe_dump(dict(definition.space), sort_keys=False))
+        self._log.json("sweep.json", asdict(definition))
 
     def _require_same_images(self) -> None:
         """Check that a sweep goes on with the images it was begun with.
@@ -323,20 +332,23 @@ class _Sweep:
                 "Restore them, or begin a new sweep: its trials would not compare.",
             )
 
-    def _reconcile(self) -> None:
-        """After a sweep that was killed: what has ended in MLflow is told, what has not waits to be run again."""
-        runs = trials_of(self._log.run_id)
+    def _settle_running(self) -> None:
+        """No trial is left running in Optuna: what has ended in MLflow is told, what has not waits to be run again."""
+        runs = {run.run_id: run for run in trials_of(self._log.run_id)}
         for trial in running(self._study):
-            ended = [r for r in runs if r.run_id == trial.user_attrs.get(_RUN) and r.status != "RUNNING"]
-            state = ended[0].tags.get("tlcompare.state", "") if ended else ""
-            values = self._values(ended[0]) if state == "finished" else None
+            run = runs.get(trial.user_attrs.get(_RUN, ""))
+            state = run.tags.get("tlcompare.state", "") if run and run.status != "RUNNING" else ""
+            values = self._values(run) if run and state == "finished" else None
             if state in ("pruned", "failed") or values is not None:
                 tell(self._study, trial.number, state, values)
             else:
                 put_back(self._studies, trial)
+
+    def _discard_leftovers(self) -> None:
+        """No run is left in MLflow of a trial that is run again."""
         trials = self._study.get_trials(deepcopy=False)
         theirs = {t.user_attrs.get(_RUN) for t in trials if t.state in _DONE}
-        for run in runs:
+        for run in trials_of(self._log.run_id):
             if run.run_id not in theirs:
                 discard_trial(run.run_id)
 
@@ -344,10 +356,9 @@ class _Sweep:
         values = [run.metrics.get(o.metric, math.nan) for o in self._plan.objectives]
         return values if all(map(math.isfinite, values)) else None
 
-    def _put_back_running(self) -> None:
+    def _end_running(self) -> None:
         """After Ctrl-C: nothing is left running, in Optuna or in MLflow."""
-        for trial in running(self._study):
-            put_back(self._studies, trial)
+        self._settle_running()
         for run in trials_of(self._log.run_id):
             if run.status == "RUNNING":
                 end_trial(run.run_id, "interrupted", "interrupted")

@@ -66,14 +66,16 @@ def sweep_run(name: str) -> LoggedRun:
     Raises:
         TrackingError: there is no such sweep.
     """
-    with readable():
-        everywhere = [e.experiment_id for e in MlflowClient().search_experiments()]
-        parents = _search(everywhere, f"tags.`{SWEEP}` = '{name}' AND tags.`{ROLE}` = 'sweep'") if _plain(name) else []
-        if parents:
-            return parents[-1]
-        every = {r.tags[SWEEP] for r in _search(everywhere, f"tags.`{ROLE}` = 'sweep'")}
-    there = f"There are {', '.join(sorted(every))}." if every else "There is none: tlcompare sweep --help"
+    sweeps = _sweeps()
+    if name in sweeps:
+        return sweeps[name]
+    every = sorted(sweeps)
+    there = f"There are {', '.join(every)}." if every else "There is none: tlcompare sweep --help"
     raise TrackingError(f'{shown_uri()} has no sweep "{name}"', f"{did_you_mean(name, every)} {there}".strip())
+
+
+def sweep_names() -> list[str]:
+    return sorted(_sweeps())
 
 
 def trials_of(parent_run_id: str) -> list[LoggedRun]:
@@ -106,8 +108,11 @@ def _search(experiments: list[str], condition: str) -> list[LoggedRun]:
     return runs
 
 
-def _plain(name: str) -> bool:
-    return "'" not in name
+def _sweeps() -> dict[str, LoggedRun]:
+    """The runs of all sweeps by name, in all experiments; of two with the same name, the newer."""
+    with readable():
+        everywhere = [e.experiment_id for e in MlflowClient().search_experiments()]
+        return {run.tags[SWEEP]: run for run in _search(everywhere, f"tags.`{ROLE}` = 'sweep'")}
 
 
 def _logged(run: Run) -> LoggedRun:
