@@ -100,7 +100,7 @@ def _run_option(option_field: Field[Any], spelled: str, shown: str) -> Callable[
     boolean = option_field.type == "bool"
     extra: dict[str, Any] = {"is_flag": False, "flag_value": "true"} if boolean else {}
     name = option_field.name
-    return click.option(*spellings, name, cls=_RunOption, default=None, metavar=takes(name), help=shown, **extra)
+    return click.option(*spellings, spelled, cls=_RunOption, default=None, metavar=takes(name), help=shown, **extra)
 
 
 @main.command()
@@ -165,7 +165,7 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, text: str | None) -
     if text is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)?", text.strip().lower())
-    if not found or not float(found.group(1)):
+    if not found:
         raise click.BadParameter(f"{text!r} is no time such as 90s, 30m or 2h")
     return float(found.group(1)) * {"s": 1, "m": 60, "h": 3600}[found.group(2) or "s"]
 
@@ -186,8 +186,10 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, text: str | None) -
     type=click.IntRange(1),
     help="Trials in all, with those of earlier sittings. [default: 40, or the whole grid or list]",
 )
-@_sweep_option("--timeout", metavar="TIME", callback=_seconds, help="Begin no trial after this time: 90s, 30m, 2h.")
-@_sweep_option("--patience", type=click.IntRange(1), help="Stop after this many trials without improvement.")
+@_sweep_option(
+    "--timeout", metavar="TIME", callback=_seconds, help="Begin no trial after this: 90s, 30m, 2h; 0 is off."
+)
+@_sweep_option("--patience", type=click.IntRange(0), help="Stop after this many trials without improvement; 0 is off.")
 @_sweep_option(
     "--maximize", multiple=True, callback=_listed, metavar="METRIC", help="Objective. [default: val/accuracy]"
 )
@@ -206,7 +208,8 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, text: str | None) -
 @_sweep_option(
     "--pruner",
     type=click.Choice(["median", "hyperband", "off"]),
-    help="Which trials end early; baselines never do. [default: median; off with several objectives]",
+    help="Which trials end early; baselines never do. "
+    "[default: median; off with several objectives, and for grids and lists]",
 )
 @_sweep_option(
     "--jobs", type=click.IntRange(1, 256), help="Trials at a time, each in a process of its own. [default: 1]"
@@ -214,7 +217,12 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, text: str | None) -
 @_sweep_option(
     "--log-models", type=click.Choice(["all", "best", "none"]), help="Trials whose model is kept. [default: all]"
 )
-@_sweep_option("--storage", metavar="URL", help="Optuna storage of the study. [default: sqlite:///optuna.db]")
+@_sweep_option(
+    "--storage",
+    metavar="URL",
+    envvar="TLCOMPARE_STORAGE",
+    help="Optuna storage of the study. [default: TLCOMPARE_STORAGE, else sqlite:///optuna.db]",
+)
 @_sweep_option(
     "--dry-run",
     is_flag=False,
@@ -255,6 +263,7 @@ def sweep(
     tlcompare sweep --name default-1                            (go on with an interrupted one)
     tlcompare sweep --space surgical --dry-run                  (what would be tried, and what it would cost)
     """
+    options["patience"] = options.pop("epoch_patience")
     fixed = {name: value for name, value in options.items() if value is not None}
     limits = {"trials": trials, "timeout": timeout, "patience": patience, "jobs": jobs, "log_models": log_models}
 

@@ -6,6 +6,9 @@ import pytest
 
 from tlcompare.comparison.charts import Chart, Series, draw, page
 from tlcompare.comparison.figures import sweep_charts
+from tlcompare.comparison.trials import trials_table
+
+ACCURACY = ("val/accuracy", True)
 
 
 def trials(**columns):
@@ -26,7 +29,7 @@ def trials(**columns):
 
 
 def test_every_finished_trial_is_a_point_and_pruned_ones_are_faint():
-    depth, weights, seconds, _, history = sweep_charts(trials(), "val/accuracy", True, {"depth": 0.7, "lr": 0.3})
+    depth, weights, seconds, _, history = sweep_charts(trials(), [ACCURACY], [1], {"depth": 0.7, "lr": 0.3})
     for chart in (depth, weights):
         assert [(s.name, len(s.y), s.faint) for s in chart.series] == [
             ("mobilenet", 1, False),
@@ -39,7 +42,7 @@ def test_every_finished_trial_is_a_point_and_pruned_ones_are_faint():
 
 @pytest.mark.parametrize("importance", [{"depth": 1.0}, {}])
 def test_both_drawings_have_axes_and_every_series(importance):
-    charts = sweep_charts(trials(), "val/accuracy", True, importance)
+    charts = sweep_charts(trials(), [ACCURACY, ("cost/train_seconds", False)], [1], importance)
     for chart in charts:
         figure = draw(chart)
         (axes,) = figure.axes
@@ -54,7 +57,7 @@ def test_both_drawings_have_axes_and_every_series(importance):
 
 
 def test_a_sweep_without_a_finished_trial_has_empty_charts():
-    nothing = trials(state=["failed"] * 4)
-    for chart in sweep_charts(nothing, "val/accuracy", True, {}):
-        assert draw(chart)
+    for nothing in (trials(state=["failed"] * 4), trials_table([])):
+        for chart in sweep_charts(nothing, [ACCURACY], [], {}):
+            assert draw(chart)
     assert page([Chart("k", "t", "x", "y", [Series("s", [], [], [])])], "t")

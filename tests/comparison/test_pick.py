@@ -60,6 +60,11 @@ def test_limits_come_first():
         pick(ROWS, max_params=1)
 
 
+def test_a_latency_that_was_not_measured_meets_no_limit():
+    with pytest.raises(ConfigError, match="none of 1 configurations"):
+        pick([row("a", "A", 0.9, latency=None)], max_latency=6)
+
+
 def test_runs_on_other_images_are_not_compared():
     with pytest.raises(TrackingError, match="differ in data_digest"):
         pick([*ROWS, row("x", "X", 0.99, digest="other")])

@@ -261,6 +261,37 @@ def test_a_sweep_that_is_interrupted_cleans_up_and_goes_on(sweep, tlcompare, pho
     assert_they_agree("s", 3)
 
 
+def test_failed_baselines_are_tried_again_when_the_sweep_goes_on(sweep, tmp_path):
+    """The weights that were ruinous are mended in between."""
+    import torch
+    from safetensors.torch import save_file
+
+    from tlcompare.backbones.registry import get_backbone
+
+    state = {n: t.clone() for n, t in get_backbone("efficientnet_lite0").build().state_dict().items()}
+    path = tmp_path / "weights.safetensors"
+    save_file({n: torch.full_like(t, float("nan")) if t.is_floating_point() else t for n, t in state.items()}, path)
+    options = ["--weights", path, "--log-models", "none", "--name", "mended", "--trials"]
+    assert "2 failed" in sweep(*options, 2).stdout
+    save_file(state, path)
+    sweep(*options, 2)
+    assert_they_agree("mended", 4)
+    assert [r.info.status for r in children("mended")] == ["FAILED", "FAILED", "FINISHED", "FINISHED"]
+    seeds = [(r.data.params["strategy"], r.data.params["seed"]) for r in children("mended")[2:]]
+    assert seeds == [("block7+top", "0"), ("all", "0")]
+    sweep(*options, 5)
+    assert_they_agree("mended", 7)
+    assert [r.data.params["strategy"] for r in children("mended")[4:6]] == ["frozen", "top"]
+
+
+def test_a_sweep_that_has_no_time_leaves_a_summary_all_the_same(sweep):
+    assert "the time of 0.001 s is over" in sweep("--timeout", "0.001s").stdout
+    assert parent().info.status == "FINISHED"
+    assert artifact(parent(), "trials.csv").startswith("trial,state,backbone")
+    sweep("--name", "default-1", "--timeout", 0, "--trials", 1, "--maximize", "val/accuracy")
+    assert_they_agree("default-1", 1)
+
+
 @pytest.mark.slow
 def test_two_jobs_give_the_same_as_one(sweep):
     options = ["--trials", 6, "--sampler", "random", "--pruner", "off", "--log-models", "none", "--seed", 5]
@@ -313,6 +344,12 @@ def test_without_data_and_without_a_network(tlcompare, monkeypatch, tmp_path):
         (["--storage", "sqlite:///mlflow.db"], "MLflow's own database"),
         (["--weights", "gone.pth"], "no weights file"),
         (["--timeout", "soon"], "no time such as"),
+        (["--epoch-patience", "-1"], "--patience must be at least 0, not -1"),
+        (["--patience", "-1"], "Invalid value for '--patience'"),
+        (
+            ["--sampler", "gp", "--space", "recipe", "--epochs", "4"],
+            "--sampler gp learns only from parameters that every trial has",
+        ),
         (["--lr", "x"], "--lr takes a number"),
     ],
 )

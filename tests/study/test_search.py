@@ -62,10 +62,10 @@ def test_baselines_come_first_in_turn_and_are_expressed_where_they_can_be(lite, 
     assert [c.config.model for c in first[:4]] == ["mobilenet", "efficientnet_lite0"] * 2
     assert len(first) == 9
     for candidate in first:
-        assert candidate.params["model"] == candidate.config.model
-        if len(candidate.params) > 1:
+        if candidate.params:
+            assert candidate.params["model"] == candidate.config.model
             assert s.key(s.config(candidate.params)) == s.key(candidate.config)
-    expressed = [c.config.unfreeze for c in first if len(c.params) > 1 and c.config.model == "mobilenet"]
+    expressed = [c.config.unfreeze for c in first if c.params and c.config.model == "mobilenet"]
     assert expressed == {
         "depth": ["frozen", "30", "50", "block12+block13", "all"],
         "blocks": ["frozen", "50", "block12+block13", "all"],
@@ -78,6 +78,17 @@ def test_parameters_of_one_backbone_have_its_name(lite, mobilenet):
     assert len(ours) == 14
     assert not ours & theirs
     assert set(search([lite], DEPTH).domains("efficientnet_lite0")) == {"depth", "snap"}
+
+
+def test_where_blocks_are_a_backbones_own_so_is_its_recipe(lite, mobilenet):
+    content = {"unfreeze": {"blocks": "any"}, "recipe": {"lr": {"from": "1e-5", "to": "1e-3", "log": "true"}}}
+    s = search([mobilenet, lite], content)
+    params = s.draw(lambda name, domain: domain.values[-1] if domain.values else domain.high)
+    assert params["model"] == "efficientnet_lite0"
+    assert all(name == "model" or name.startswith("efficientnet_lite0.") for name in params)
+    assert s.config(params).lr == 1e-3
+    assert s.config(params).unfreeze == "all"
+    assert "lr" in search([lite], content).domains("efficientnet_lite0")
 
 
 def test_a_grid_is_every_point_once_after_the_baselines(lite):

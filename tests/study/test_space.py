@@ -47,6 +47,7 @@ def test_every_kind_of_choice():
         ({"unfreze": ["all"]}, 'unfreze: is no key of a space. Did you mean "unfreeze"?'),
         ({}, "unfreeze: a space has either unfreeze or trials"),
         ({"unfreeze": []}, "unfreeze: is a list of strategies"),
+        ({"unfreeze": {"depth": ["0%"], "snapp": "x"}}, 'unfreeze.snapp: is no key of unfreeze. Did you mean "snap"?'),
         ({"unfreeze": {"blocks": "some"}}, "unfreeze: is a list of strategies, {depth: ..., snap: ...}"),
         ({"unfreeze": {"depth": ["10%", "120%"]}}, "unfreeze.depth[1]: a depth is a share of the layers"),
         ({"unfreeze": {"depth": {"from": "50%", "to": "10%"}}}, "unfreeze.depth: is empty: from 50% is not less"),
@@ -114,5 +115,8 @@ def test_a_space_from_a_file(tmp_path):
 def test_the_nearest_value():
     assert Range(0.1, 0.9).nearest(2) == 0.9
     assert Range(0, 1, step=0.25).nearest(0.3) == 0.25
-    assert Choices((1, 2)).nearest(3) == 1
+    assert Choices((1, 2)).nearest(3) == 2
+    assert Choices((1e-5, 1e-4, 1e-3)).nearest(3.2e-4) == 1e-3
+    assert Choices((0, 1, 5)).nearest(4) == 5
+    assert Choices(("sgd",)).nearest("adamw") == "sgd"
     assert Range(0, 1, step=0.3).last == pytest.approx(0.9)

@@ -1,4 +1,5 @@
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -48,9 +49,39 @@ def test_a_study_of_somebody_else_is_left_alone(studies):
 
 
 def test_a_study_that_broke_off_before_it_was_one_is_made_anew(studies):
-    optuna.create_study(study_name="half", storage=studies.storage)
+    optuna.create_study(study_name="half", storage=studies.storage).set_user_attr("id", "ours")
     assert studies.definition("half") is None
     assert make(studies, "half").study_name == "half"
+    assert studies.definition("half") == DEFINITION
+
+
+def test_an_empty_study_of_somebody_else_is_left_alone(studies):
+    optuna.create_study(study_name="theirs", storage=studies.storage)
+    with pytest.raises(StudyError, match="not one of tlcompare"):
+        studies.definition("theirs")
+    assert studies.names() == ["theirs"]
+
+
+def test_the_name_comes_from_the_file(studies):
+    odd = replace(DEFINITION, space_name="it's mine")
+    assert studies.create(None, odd, make_objectives((), ())).study_name == "it-s-mine-1"
+
+
+def test_a_parameter_is_drawn_the_same_after_a_kill_between_two(studies):
+    def drawn(name, killed):
+        study = make(studies, name)
+        trial = ask(study, make_sampler("random", 0, 0), {})
+        found = []
+        for number, parameter in enumerate(("lr", "head_lr")):
+            if number == killed:
+                put_back(studies, running(study)[0])
+                trial = ask(study, make_sampler("random", 0, 0), {})
+                suggest(trial, "lr", LR)
+            study.sampler = make_sampler("random", 0, 0, parameter)
+            found.append(suggest(trial, parameter, LR))
+        return found
+
+    assert drawn("whole", None) == drawn("killed", 1)
 
 
 def test_only_one_process_runs_a_sweep(studies):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 import pandas as pd
@@ -10,21 +10,38 @@ import pandas as pd
 from tlcompare.comparison.charts import Chart, Series
 
 
-def sweep_charts(trials: pd.DataFrame, objective: str, maximize: bool, importance: Mapping[str, float]) -> list[Chart]:
-    """Accuracy against depth, weights and seconds; importance of each parameter; the course of the search.
+def sweep_charts(
+    trials: pd.DataFrame, goals: Sequence[tuple[str, bool]], best: Sequence[int], importance: Mapping[str, float]
+) -> list[Chart]:
+    """Accuracy against depth, weights and seconds; importance of each parameter; the course of the search; and, with
+    several goals, the first two of them against each other.
 
     Args:
         trials: as `trials_table` gives it.
-        objective: metric whose course is shown, and whether more of it is better: `maximize`.
-        importance: share of each parameter in the objective's variance; empty where it cannot be told.
+        goals: metrics, and whether more of each is better.
+        best: numbers of the best trials, or of the Pareto set.
+        importance: share of each parameter in the variance of the first goal; empty where it cannot be told.
     """
-    return [
+    metric, maximize = goals[0]
+    charts = [
         _accuracy("depth", "Accuracy against depth", "share of layers from the first that trains to the end", trials),
         _accuracy("trainable_parameters", "Accuracy against trainable weights", "trainable weights", trials, log=True),
         _accuracy("cost/train_seconds", "Accuracy against training time", "training time (s)", trials),
-        _importance(importance, objective),
-        _history(trials, objective, maximize),
+        _importance(importance, metric),
+        _history(trials, metric, maximize),
     ]
+    return charts if len(goals) == 1 else [*charts, _pareto(trials, goals[1][0], metric, best)]
+
+
+def _pareto(trials: pd.DataFrame, x: str, y: str, best: Sequence[int]) -> Chart:
+    rows = trials[(trials["state"] == "finished") & trials[x].notna() & trials[y].notna()]
+    ours, others = rows[rows["trial"].isin(best)], rows[~rows["trial"].isin(best)]
+    series = [
+        Series(name, list(part[x]), list(part[y]), _texts(part), faint=faint)
+        for name, part, faint in (("Pareto set", ours, False), ("dominated", others, True))
+        if len(part)
+    ]
+    return Chart("pareto", "Pareto set", x, y, series, percent=y.endswith("accuracy"))
 
 
 def _accuracy(column: str, title: str, label: str, trials: pd.DataFrame, log: bool = False) -> Chart:
@@ -50,8 +67,8 @@ def _importance(importance: Mapping[str, float], objective: str) -> Chart:
 
 
 def _history(trials: pd.DataFrame, objective: str, maximize: bool) -> Chart:
-    rows = trials[(trials["state"] == "finished") & trials[objective].notna()] if objective in trials else trials[:0]
-    numbers, values = list(rows["trial"]), list(rows[objective]) if len(rows) else []
+    rows = trials[(trials["state"] == "finished") & trials[objective].notna()]
+    numbers, values = list(rows["trial"]), list(rows[objective])
     best = list(accumulate(values, max if maximize else min))
     series = [
         Series("trial", numbers, values, _texts(rows)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
@@ -38,7 +39,7 @@ class Configuration:
     @property
     def latency_ms(self) -> float:
         """Median milliseconds for one image; a backbone's, so the same in every run on one machine."""
-        return mean(r.latency_ms or 0.0 for r in self.rows)
+        return mean(math.inf if r.latency_ms is None else r.latency_ms for r in self.rows)
 
     def __str__(self) -> str:
         spread = f" ± {stdev(r.val_accuracy or 0.0 for r in self.rows):.2%}" if len(self.rows) > 1 else ""
@@ -117,6 +118,8 @@ def _why(
     winner: Configuration, best: Configuration, near: Sequence[Configuration], count: int, within: float, limits: str
 ) -> str:
     among = f"{count} configurations" + (f" with {limits}" if limits else "")
+    if note := winner.rows[0].note:
+        among += f" ({note})"
     if not within:
         return f"{winner} has the best mean validation accuracy of {among}."
     if winner == best:

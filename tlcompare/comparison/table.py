@@ -64,7 +64,7 @@ def compare_runs(run_ids: Sequence[str], experiment: str | None, sweep: str | No
         TrackingError: no such run, sweep or experiment, or none that this tool logged.
     """
     if run_ids:
-        runs = runs_by_id(run_ids)
+        runs = runs_by_id(list(dict.fromkeys(run_ids)))
     elif sweep is not None:
         trials = [run for run in trials_of(sweep_run(sweep).run_id) if run.status == "FINISHED"]
         runs = sorted(trials, key=lambda run: -run.metrics.get("val/accuracy", 0.0))

@@ -7,20 +7,12 @@ from collections.abc import Sequence
 import pandas as pd
 
 from tlcompare.tracking.reading import TRIAL, LoggedRun
+from tlcompare.tracking.record import METRICS
 
 _TEXTS = ("backbone", "strategy", "strategy_family")
 _WHOLE = ("unfrozen_layers", "trainable_parameters", "seed", "epochs", "head_first")
 _NUMBERS = ("depth", "trainable_fraction", "lr", "log10_lr", "head_lr", "layer_decay")
-_METRICS = (
-    "val/accuracy",
-    "val/balanced_accuracy",
-    "val/log_loss",
-    "val/epoch_accuracy",
-    "cost/train_seconds",
-    "cost/seconds_per_100_images",
-    "cost/latency_p50_ms",
-    "cost/peak_memory_mb",
-)
+_COLUMNS = ("trial", "state", *_TEXTS, *_WHOLE, *_NUMBERS, *METRICS, "val/epoch_accuracy", "reason", "run_id")
 
 
 def trials_table(runs: Sequence[LoggedRun]) -> pd.DataFrame:
@@ -29,7 +21,7 @@ def trials_table(runs: Sequence[LoggedRun]) -> pd.DataFrame:
     Columns: trial, state (finished, pruned, failed, interrupted or running), what was chosen, metrics by their MLflow
     names, reason, run_id.
     """
-    return pd.DataFrame([_row(run) for run in runs])
+    return pd.DataFrame([_row(run) for run in runs], columns=list(_COLUMNS))
 
 
 def _row(run: LoggedRun) -> dict[str, object]:
@@ -42,7 +34,7 @@ def _row(run: LoggedRun) -> dict[str, object]:
         **chosen,
         **whole,
         **numbers,
-        **{name: run.metrics.get(name) for name in _METRICS},
+        **{name: run.metrics.get(name) for name in (*METRICS, "val/epoch_accuracy")},
         "reason": run.tags.get("tlcompare.reason", ""),
         "run_id": run.run_id,
     }

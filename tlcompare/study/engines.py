@@ -10,8 +10,10 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -22,7 +24,7 @@ from tlcompare.errors import UserError
 from tlcompare.files import first_line
 from tlcompare.run import train_child
 from tlcompare.study.objective import Objective, worth_keeping
-from tlcompare.tracking.runs import Pruned
+from tlcompare.tracking.runs import Pruned, undisturbed
 from tlcompare.training.fit import Epoch
 
 _GRACE_S = 6.0
@@ -133,13 +135,15 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process: SpawnProcess = context.Process(target=_work, args=(theirs,), daemon=True)
-        self.process.start()
+        with undisturbed():
+            self.process.start()
         theirs.close()
         self.start(job)
 
     def start(self, job: Job) -> None:
         self.job = job
-        self.connection.send(job)
+        with suppress(OSError):  # of a process that has just died, `listen` tells
+            self.connection.send(job)
 
     def listen(self, watch: Watch) -> Outcome | None:
         """Pass one message on; returns the outcome if the job is over."""
@@ -155,7 +159,9 @@ class _Worker:
             outcome: Outcome = arguments[0]
             return outcome
         if kind == "epoch":
-            self.connection.send(watch.epoch(self.job, *arguments))
+            answer = watch.epoch(self.job, *arguments)
+            with suppress(OSError):
+                self.connection.send(answer)
         else:
             getattr(watch, kind)(self.job, *arguments)
         return None
@@ -165,8 +171,9 @@ def _stop(workers: Sequence[_Worker]) -> None:
     """End every process; a trial that is running ends as interrupted if it can within the grace time."""
     for worker in workers:
         worker.process.terminate()
+    deadline = time.monotonic() + _GRACE_S
     for worker in workers:
-        worker.process.join(_GRACE_S)
+        worker.process.join(max(deadline - time.monotonic(), 0))
         if worker.process.is_alive():
             worker.process.kill()
             worker.process.join()
@@ -175,7 +182,6 @@ def _stop(workers: Sequence[_Worker]) -> None:
 
 def _work(connection: Connection) -> None:
     """The life of a worker process: it ends with the sweep, however that ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     remote = _Remote(connection)
     while True:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import optuna
 
 from tlcompare.config import RunConfig
 from tlcompare.study.planning import Plan, Request, make_plan
-from tlcompare.study.space import Choices, describe
+from tlcompare.study.space import describe
 from tlcompare.study.studies import DEFAULT_STORAGE, Definition, Studies, checked_name, make_sampler, suggest
 from tlcompare.study.view import duration
 from tlcompare.training.speed import Speed, measure_speed, work_behind
@@ -86,16 +87,9 @@ def _cycled(plan: Plan, trials: int) -> list[RunConfig]:
 
 def _drawn(plan: Plan) -> list[RunConfig]:
     """Configurations drawn at random, to know what one costs on average."""
-    search = plan.search
-    study = optuna.create_study(sampler=make_sampler("random", search.seed, -1))
-    drawn = []
-    for _ in range(_DRAWN):
-        trial = study.ask()
-        params = {"model": suggest(trial, "model", Choices(search.models))} if len(search.models) > 1 else {}
-        model = params.get("model", search.models[0])
-        params |= {name: suggest(trial, name, domain) for name, domain in search.domains(model).items()}
-        drawn.append(search.config(params))
-    return drawn
+    study = optuna.create_study(sampler=make_sampler("random", plan.search.seed, -1))
+    trials = [study.ask() for _ in range(_DRAWN)]
+    return [plan.search.config(plan.search.draw(partial(suggest, trial))) for trial in trials]
 
 
 def _seconds(config: RunConfig, plan: Plan, speeds: dict[str, Speed]) -> float:

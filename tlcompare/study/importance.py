@@ -24,9 +24,9 @@ def importance(runs: Sequence[LoggedRun], metric: str) -> dict[str, float]:
         Shares that add up to 1, by name; empty where fewer than eight runs finished or nothing varies.
     """
     runs = [r for r in runs if r.status == "FINISHED" and metric in r.metrics]
-    names = ["backbone", "depth", *_blocks(runs), *(n for n in RECIPE if n != "weights")]
+    names = ["backbone", "depth", *(n for n in RECIPE if n != "weights")]
     columns = {name: [_value(r.params[name]) for r in runs] for name in names if all(name in r.params for r in runs)}
-    columns = {name: values for name, values in columns.items() if len(set(values)) > 1}
+    columns = {name: values for name, values in (columns | _blocks(runs)).items() if len(set(values)) > 1}
     if len(runs) < _LEAST_TRIALS or not columns:
         return {}
     distributions = {name: _distribution(name, values) for name, values in columns.items()}
@@ -39,11 +39,16 @@ def importance(runs: Sequence[LoggedRun], metric: str) -> dict[str, float]:
     return optuna.importance.get_param_importances(study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0))
 
 
-def _blocks(runs: Sequence[LoggedRun]) -> list[str]:
-    """Block flags, where strategies were more than tails: of a tail, the depth says it all."""
+def _blocks(runs: Sequence[LoggedRun]) -> dict[str, list[float | str]]:
+    """A flag for every block of every backbone, where strategies were more than tails: of a tail, depth says it all."""
     if all(abs(float(r.params["depth"]) - float(r.params["unfrozen_share"])) < _ROUNDING for r in runs):
-        return []
-    return sorted({name for r in runs for name in r.params if name.startswith("block.")})
+        return {}
+    flags: list[dict[str, float | str]] = []
+    for run in runs:
+        blocks = (name for name, value in run.params.items() if name.startswith("block.") and value == "1")
+        flags.append({f"{run.params['backbone']}.{name}": 1.0 for name in blocks})
+    names = sorted({name for flag in flags for name in flag})
+    return {name: [flag.get(name, 0.0) for flag in flags] for name in names}
 
 
 def _value(text: str) -> float | str:

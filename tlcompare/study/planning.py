@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from tlcompare.backbones.registry import get_backbone
-from tlcompare.config import RunConfig, flag, resolve
+from tlcompare.config import RunConfig, checked, flag, resolve
 from tlcompare.errors import ConfigError, StudyError, WeightsError
 from tlcompare.preparation import Prepared, prepare
 from tlcompare.study.objective import Objective, make_objectives
 from tlcompare.study.search import Candidate, Search, bind, models_of
 from tlcompare.study.space import Choices, parse_space, presets, read_space
 from tlcompare.study.studies import Definition
+from tlcompare.training.device import share_of_threads
 from tlcompare.training.fit import Epoch
 
 EMBEDDED_MODEL = "efficientnet_lite0"
@@ -117,6 +118,12 @@ def make_plan(request: Request, kept: Definition | None, limits: Mapping[str, An
     search = bind(space, definition.models, definition.options)
     cyclic = bool(space.trials) or definition.sampler == "grid"
     baselines = search.always_first
+    if definition.sampler in ("gp", "nsga2") and (search.conditional or not all(c.params for c in baselines)):
+        raise ConfigError(
+            f"--sampler {definition.sampler} learns only from parameters that every trial has, which those of space "
+            f"{space.name} are not: its baselines or its backbones have others",
+            "Take --sampler tpe.",
+        )
     known = search.grid if cyclic else baselines
     chosen = {"trials": len(known) if cyclic else _TRIALS} | dict(limits) | dict(request.limits or {})
     prepared = {m: prepare(_first_of(known, m), _Quiet(say)) for m in definition.models}
@@ -137,8 +144,9 @@ def _define(request: Request, objectives: tuple[Objective, ...], say: Callable[[
         options |= {"data": "digits", **small}
         settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in small.items())
         say(f"no --data: taking the embedded digits{f' ({settings})' if settings else ''}; --data DIR takes yours")
+    options.setdefault("threads", share_of_threads(int((request.limits or {}).get("jobs", 1))))
     sampler = _sampler(request, space.sampler, bool(space.trials))
-    pruner = _pruner(request, objectives)
+    pruner = _pruner(request, objectives, enumerated=sampler == "grid")
     named = request.models or (() if space_name in presets() else models_of(space))
     if space.trials and (unknown := [m for m in named if m not in models_of(space)]):
         raise ConfigError(f"--model {unknown[0]}: space {space.name} has no trial of it", _there_are(models_of(space)))
@@ -175,8 +183,8 @@ def _sampler(request: Request, meant: str | None, listed: bool) -> str:
     return request.sampler or meant or "tpe"
 
 
-def _pruner(request: Request, objectives: tuple[Objective, ...]) -> str:
-    """The pruner; off where there is nothing to prune by."""
+def _pruner(request: Request, objectives: tuple[Objective, ...], enumerated: bool) -> str:
+    """The pruner; off where there is nothing to prune by, or where every point of a grid or list is wanted."""
     possible = len(objectives) == 1 and objectives[0].prunable
     if request.pruner not in (None, "off") and not possible:
         raise ConfigError(
@@ -184,7 +192,7 @@ def _pruner(request: Request, objectives: tuple[Objective, ...]) -> str:
             "val/accuracy or val/log_loss",
             "Take --pruner off.",
         )
-    return request.pruner or ("median" if possible else "off")
+    return request.pruner or ("median" if possible and not enumerated else "off")
 
 
 def _at_hand(
@@ -227,7 +235,7 @@ def _require_same(request: Request, kept: Definition) -> None:
         problems.append(f"--model {','.join(request.models)}, not {','.join(kept.models)}")
     for name, value in _settled(request.options or {}).items():
         before = getattr(resolve(kept.options), name)
-        if getattr(resolve({name: value}), name) != before:
+        if checked(name, value) != before:
             problems.append(f"{flag(name)} {value}, not {'auto' if before is None else before}")
     for name in ("maximize", "minimize", "sampler", "pruner"):
         asked, before = getattr(request, name), getattr(kept, name)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tlcompare.config import RunConfig, resolve
@@ -24,7 +24,8 @@ class Candidate:
 
     Attributes:
         config: the configuration.
-        params: Optuna's parameters that express it; without those that the space cannot express.
+        params: Optuna's parameters that express it: all, or none where the space cannot express it, since a trial with
+            some of them would make TPE tune the others apart.
     """
 
     config: RunConfig
@@ -94,14 +95,27 @@ class Search:
             strategy = {f"{model}.{block}": Choices((False, True)) for block in self.layers[model].blocks}
         else:
             strategy = {"unfreeze": unfreeze}
-        return {n: d for n, d in (strategy | self.recipe).items() if not (isinstance(d, Choices) and _single(d))}
+        recipe = {self._label(model, name): domain for name, domain in self.recipe.items()}
+        return {n: d for n, d in (strategy | recipe).items() if not (isinstance(d, Choices) and _single(d))}
+
+    @property
+    def conditional(self) -> bool:
+        """Whether backbones have parameters of their own, so that not every trial has the same."""
+        return isinstance(self.space.unfreeze, AnyBlocks) and len(self.models) > 1 and "unfreeze" not in self.fixed
+
+    def draw(self, choose: Callable[[str, Domain], Any]) -> dict[str, Any]:
+        """Optuna's parameters of one trial, each chosen by `choose` from its name and domain."""
+        params = {"model": choose("model", Choices(self.models))} if len(self.models) > 1 else {}
+        domains = self.domains(str(params.get("model", self.models[0])))
+        return params | {name: choose(name, domain) for name, domain in domains.items()}
 
     def config(self, params: Mapping[str, Any], unfreeze: str | None = None) -> RunConfig:
         """The configuration that parameters stand for; `unfreeze` overrides their strategy."""
         model = str(params.get("model", self.models[0]))
         text = unfreeze or str(self.fixed.get("unfreeze") or self._strategy(model, params))
         single = {name: domain.values[0] for name, domain in self.recipe.items() if len(domain.values) == 1}
-        open_ = {name: params[name] for name in self.recipe if name in params}
+        labels = {name: self._label(model, name) for name in self.recipe}
+        open_ = {name: params[label] for name, label in labels.items() if label in params}
         if not make_plan(self.layers[model], text, classes=2).parameters:
             open_ = {name: value for name, value in open_.items() if name not in _HEAD_ALONE}
             single = {name: value for name, value in single.items() if name not in _HEAD_ALONE}
@@ -113,6 +127,11 @@ class Search:
     def key(self, config: RunConfig) -> str:
         """The same for two configurations exactly if only their seeds differ."""
         return configuration_key(config, self.plan(config))
+
+    def _label(self, model: str, name: str) -> str:
+        """Optuna's name of a recipe option: a backbone's own where its blocks are too, so that TPE tunes them
+        together."""
+        return f"{model}.{name}" if self.conditional else name
 
     def _strategy(self, model: str, params: Mapping[str, Any]) -> str:
         layers, unfreeze = self.layers[model], self.space.unfreeze
@@ -153,13 +172,14 @@ class Search:
         """A strategy with the default recipe, or what of the space is nearest to that."""
         domains = self.domains(model)
         usual = RunConfig()
-        recipe = {n: d.nearest(getattr(usual, n)) for n, d in domains.items() if n in self.recipe}
+        labels = {name: self._label(model, name) for name in self.recipe}
+        recipe = {label: domains[label].nearest(getattr(usual, n)) for n, label in labels.items() if label in domains}
         shared = self._named(model) | recipe
         config = self.config(shared, text)
         for strategy in self._expressions(model, text):
             if self.key(self.config(shared | strategy)) == self.key(config):
                 return Candidate(config, shared | strategy)
-        return Candidate(config, shared)
+        return Candidate(config, {})
 
     def _expressions(self, model: str, text: str) -> Iterator[dict[str, Any]]:
         """Parameters that may stand for a strategy."""
@@ -189,8 +209,6 @@ def bind(space: Space, models: Sequence[str], fixed: Mapping[str, Any]) -> Searc
     Raises:
         UserError: a combination, backbone or strategy that cannot be; names the place.
     """
-    from dataclasses import replace
-
     require_consistent(space, fixed)
     if space.trials:
         if "unfreeze" in fixed:

@@ -29,8 +29,12 @@ class Choices:
     values: tuple[Any, ...]
 
     def nearest(self, value: Any) -> Any:
-        """The value itself if it is a choice, else the first choice."""
-        return value if value in self.values else self.values[0]
+        """The value itself if it is a choice, else the nearest number, or the first choice of what are no numbers."""
+        if value in self.values or not all(map(is_number, (value, *self.values))):
+            return value if value in self.values else self.values[0]
+        if min(value, *self.values) > 0:
+            return min(self.values, key=lambda v: abs(math.log(v / value)))
+        return min(self.values, key=lambda v: abs(v - value))
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.values))
@@ -231,7 +235,12 @@ class _Reader:
             return Choices(tuple(dict.fromkeys(raw)))
         if isinstance(raw, dict) and raw == {"blocks": "any"}:
             return AnyBlocks()
-        if isinstance(raw, dict) and "depth" in raw and set(raw) <= {"depth", "snap"}:
+        unknown = set(raw) - {"depth", "snap", "blocks"} if isinstance(raw, dict) else set()
+        for key in sorted(unknown):
+            self.problem(f"unfreeze.{key}", f"is no key of unfreeze. {did_you_mean(key, ('depth', 'snap', 'blocks'))}")
+        if unknown:
+            return Choices(("frozen",))
+        if isinstance(raw, dict) and "depth" in raw and "blocks" not in raw:
             return Depth(self.depth(raw["depth"]), self.snap(raw.get("snap", "layer")))
         self.problem("unfreeze", "is a list of strategies, {depth: ..., snap: ...} or {blocks: any}")
         return Choices(("frozen",))

@@ -19,13 +19,13 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from tlcompare.errors import ConfigError, StudyError, did_you_mean, without_credentials
+from tlcompare.errors import ConfigError, StudyError, without_credentials
 from tlcompare.files import cache_dir, first_line, locked
 from tlcompare.study.objective import Objective
 from tlcompare.study.space import Choices, Domain
 
 DEFAULT_STORAGE = "sqlite:///optuna.db"
-PRUNERS = ("median", "hyperband", "off")
+_POPULATION = 10  # Optuna's 50 would be one generation of a usual sweep, drawn at random
 _DEFINITION, _ID = "definition", "id"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
@@ -79,8 +79,11 @@ class Studies:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        with usable(url):
-            self.storage = optuna.storages.get_storage(url)
+        try:
+            with usable(url):
+                self.storage = optuna.storages.get_storage(url)
+        except (ImportError, OSError, ValueError) as e:
+            raise _unusable(url, e) from e
 
     def names(self) -> list[str]:
         with usable(self.url):
@@ -96,9 +99,7 @@ class Studies:
             return None
         study = self.load(name)
         kept = study.user_attrs.get(_DEFINITION)
-        if kept is None and not study.get_trials(deepcopy=False):
-            with usable(self.url):
-                optuna.delete_study(study_name=name, storage=self.storage)
+        if kept is None and _ID in study.user_attrs:
             return None
         if kept is None:
             raise StudyError(f'the study "{name}" in {shown(self.url)} is not one of tlcompare', "Take another --name.")
@@ -117,7 +118,7 @@ class Studies:
             directions = [better[o.maximize] for o in objectives]
             number = 1
             while True:
-                wanted = name or f"{definition.space_name}-{number}"
+                wanted = name or f"{_name_from(definition.space_name)}-{number}"
                 number += 1
                 if wanted in taken and not name:
                     continue
@@ -125,6 +126,9 @@ class Studies:
                     study = optuna.create_study(study_name=wanted, storage=self.storage, directions=directions)
                     break
                 except DuplicatedStudyError as e:
+                    study = self.load(wanted)
+                    if name and _ID in study.user_attrs and _DEFINITION not in study.user_attrs:
+                        break
                     if name:
                         raise StudyError(f'the study "{name}" was made by somebody else just now', "Try again.") from e
             study.set_user_attr(_ID, uuid.uuid4().hex)
@@ -145,9 +149,10 @@ class Studies:
         except BlockingIOError as e:
             raise StudyError(f'the sweep "{name}" is already running on this machine', "Take another --name.") from e
 
-    def missing(self, name: str) -> StudyError:
-        near = did_you_mean(name, self.names())
-        return StudyError(f'{shown(self.url)} has no sweep "{name}"', near)
+
+def _name_from(space_name: str) -> str:
+    """The name of a space's file in the characters that a sweep's name may have."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", space_name).strip("-._")[:80] or "space"
 
 
 def require_separate(storage: str, tracking_uri: str) -> None:
@@ -174,13 +179,15 @@ def usable(url: str) -> Iterator[None]:
     """Turns a storage's failure into one sentence."""
     try:
         yield
-    except StudyError:
-        raise
-    except (SQLAlchemyError, OptunaError, ImportError, OSError, ValueError) as e:
-        raise StudyError(
-            f"the study storage {shown(url)} cannot be used: {first_line(e)}",
-            "--storage takes a URL such as sqlite:///optuna.db or postgresql://USER@HOST/NAME.",
-        ) from e
+    except (SQLAlchemyError, OptunaError) as e:
+        raise _unusable(url, e) from e
+
+
+def _unusable(url: str, e: Exception) -> StudyError:
+    return StudyError(
+        f"the study storage {shown(url)} cannot be used: {first_line(e)}",
+        "--storage takes a URL such as sqlite:///optuna.db or postgresql://USER@HOST/NAME.",
+    )
 
 
 def ask(study: optuna.Study, sampler: optuna.samplers.BaseSampler, params: Mapping[str, Any]) -> Trial:
@@ -221,9 +228,12 @@ def running(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
 
-def make_sampler(kind: str, seed: int, number: int) -> optuna.samplers.BaseSampler:
-    """The sampler of one trial: its randomness depends on seed and number alone, so that resuming changes nothing."""
-    own = int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:4])
+def make_sampler(kind: str, seed: int, number: int, parameter: str = "") -> optuna.samplers.BaseSampler:
+    """The sampler of one trial, or of one of its parameters.
+
+    Its randomness depends on these alone, so that resuming changes nothing.
+    """
+    own = int.from_bytes(hashlib.sha256(f"{seed} {number} {parameter}".encode()).digest()[:4])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         if kind == "tpe":
@@ -231,7 +241,7 @@ def make_sampler(kind: str, seed: int, number: int) -> optuna.samplers.BaseSampl
         if kind == "gp":
             return optuna.samplers.GPSampler(seed=own)
     if kind == "nsga2":
-        return optuna.samplers.NSGAIISampler(seed=own)
+        return optuna.samplers.NSGAIISampler(population_size=_POPULATION, seed=own)
     return optuna.samplers.RandomSampler(seed=own)
 
 

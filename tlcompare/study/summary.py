@@ -22,6 +22,11 @@ from tlcompare.tracking.views import how_to_open, save_view
 _TOP = 5
 
 
+def leave_table(log: SweepLog) -> None:
+    """Log the table of the trials so far."""
+    log.table("trials.csv", trials_table(trials_of(log.run_id)))
+
+
 def leave_summary(log: SweepLog, name: str, study: optuna.Study, plan: Plan, stopped: str) -> str:
     """Log everything that sums a sweep up to its run.
 
@@ -37,7 +42,9 @@ def leave_summary(log: SweepLog, name: str, study: optuna.Study, plan: Plan, sto
     if len(plan.objectives) == 1:
         del best[1:]  # of equal ones, the first
     log.table("trials.csv", trials)
-    charts = sweep_charts(trials, objective.metric, objective.maximize, importance(runs, objective.metric))
+    goals = [(o.metric, o.maximize) for o in plan.objectives]
+    best_numbers = [t.number for t in best]
+    charts = sweep_charts(trials, goals, best_numbers, importance(runs, objective.metric))
     for chart in charts:
         log.figure(f"figures/{chart.key}.png", draw(chart))
     log.text("figures/sweep.html", page(charts, f"Sweep {name}"))
@@ -47,7 +54,7 @@ def leave_summary(log: SweepLog, name: str, study: optuna.Study, plan: Plan, sto
         lines += [f"{'best' if i == 0 else '':<12} {_described(t, plan)}" for i, t in enumerate(best[:_TOP])]
         if len(best) > _TOP:
             lines.append(f"{'':<12} and {len(best) - _TOP} more that none is better than in everything")
-        lines += _crowned(best[0], name)
+        lines += _crowned(best[0], log, name)
         log.tags({"tlcompare.best_run": best[0].user_attrs["run_id"], "tlcompare.best_trial": best[0].number})
     lines.append(f"table        tlcompare compare --sweep {name}")
     lines.append(f"choose       tlcompare pick --sweep {name}")
@@ -68,12 +75,12 @@ def _described(trial: FrozenTrial, plan: Plan) -> str:
     return f"#{trial.number} {attrs['backbone']} {attrs['strategy']}: {values}  run {attrs['run_id']}"
 
 
-def _crowned(best: FrozenTrial, name: str) -> list[str]:
+def _crowned(best: FrozenTrial, log: SweepLog, name: str) -> list[str]:
     """Register the model of the best trial, and say so."""
     attrs = best.user_attrs
     description = f"Trial {best.number} of sweep {name}: {attrs['backbone']}, unfreeze {attrs['strategy']}."
     try:
-        version = crown(attrs["run_id"], name, description)
+        version = crown(attrs["run_id"], log.run_id, name, description)
     except TrackingError as e:
         return [f"champion     none: {e.what}"]
     return [f"champion     models:/{name}@{CHAMPION} (version {version})"] if version else []

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-import signal
+import shlex
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import mlflow
 import optuna
-import torch
 import yaml
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -21,7 +18,7 @@ from tlcompare.errors import StudyError, TrackingError
 from tlcompare.study.engines import Engine, InProcess, Job, Outcome, Processes
 from tlcompare.study.objective import front, shown_value
 from tlcompare.study.planning import Plan, Request, make_plan
-from tlcompare.study.space import Choices
+from tlcompare.study.space import Choices, Domain
 from tlcompare.study.studies import (
     DEFAULT_STORAGE,
     Studies,
@@ -38,10 +35,10 @@ from tlcompare.study.studies import (
     tell,
     usable,
 )
-from tlcompare.study.summary import leave_summary
+from tlcompare.study.summary import leave_summary, leave_table
 from tlcompare.study.view import View, viewing
-from tlcompare.tracking.reading import LoggedRun, sweep_names, trials_of
-from tlcompare.tracking.runs import require_store, shown_uri, terminable
+from tlcompare.tracking.reading import LoggedRun, readable, sweep_names, trials_of
+from tlcompare.tracking.runs import require_store, shown_uri, terminable, tracking_uri, undisturbed
 from tlcompare.tracking.sweeps import (
     SweepLog,
     discard_models,
@@ -51,11 +48,13 @@ from tlcompare.tracking.sweeps import (
     open_trial,
     reopen_sweep,
 )
+from tlcompare.tracking.views import save_view
 from tlcompare.training.fit import Epoch
 
 _FAILURES_IN_A_ROW = 5
+_SQLITE_JOBS = 4
 _LIMITS, _PARENT, _DIGEST = "limits", "parent_run_id", "data_digest"
-_KEY, _RUN = "configuration", "run_id"
+_KEY, _RUN, _KNOWN = "configuration", "run_id", "known"
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
@@ -77,7 +76,7 @@ def sweep(request: Request) -> Swept:
     """
     require_store()
     url = request.storage or DEFAULT_STORAGE
-    require_separate(url, mlflow.get_tracking_uri())
+    require_separate(url, tracking_uri())
     name = checked_name(request.name) if request.name else None
     studies = Studies(url)
     with viewing() as view, terminable():
@@ -107,48 +106,59 @@ class _Sweep:
         self._name = study.study_name
         self._running: dict[int, Trial] = {}
         self._replayed: dict[int, int] = {}
+        self._never_pruned: dict[int, bool] = {}
         self._best_after_epochs: dict[int, float] = {}
         self._failures: list[str] = []
-        self._began = time.monotonic()
+        self._gave_up = False
+        self._began = math.inf
         self._stopped = ""
+        self._failed_earlier, self._again = self._failed()
 
     def run(self) -> Swept:
-        plan, limits = self._plan, self._plan.limits
         self._require_same_images()
         log = self._log = self._open_log()
         try:
-            self._describe()
-            self._settle_running()
-            self._discard_leftovers()
-            self._study.set_user_attr(_LIMITS, asdict(limits))
-            self._study.pruner = make_pruner(plan.definition.pruner, plan.epochs)
-            self._view.begin(self._name, self._done(), limits.trials, limits.jobs)
-            engine: Engine = InProcess() if limits.jobs == 1 else Processes(limits.jobs)
-            engine.run(self._jobs(), self)
-            self._keep_best_models()
-            self._view.say(f"{self._stopped}; writing the summary")
-            text = leave_summary(log, self._name, self._study, plan, self._stopped)
-            log.close("FAILED" if len(self._failures) == _FAILURES_IN_A_ROW else "FINISHED", self._stopped)
-        except (KeyboardInterrupt, SystemExit):
-            with _undisturbed():
-                self._end_running()
-                log.close("KILLED", "interrupted")
-            self._view.say(f"Interrupted after {self._done()} trials, which stay. Go on with: {self._resume_command()}")
-            raise
+            with readable(), usable(self._studies.url):
+                text = self._run()
+            log.close("FAILED" if self._gave_up else "FINISHED", self._stopped)
         except BaseException as e:
-            self._end_running()
-            log.close("FAILED", str(e))
+            interrupted = isinstance(e, KeyboardInterrupt | SystemExit)
+            with undisturbed():
+                self._end_running()
+                leave_table(log)
+                log.close("KILLED" if interrupted else "FAILED", "interrupted" if interrupted else str(e))
+            ended = f"{'Interrupted' if interrupted else 'Broken off'}; {self._done()} trials are done and stay."
+            self._view.say(f"{ended} Go on with: {self._resume_command()}")
             raise
-        if len(self._failures) == _FAILURES_IN_A_ROW:
+        if self._gave_up:
             raise StudyError(self._stopped, f"Mend it, then go on with: {self._resume_command()}")
         return Swept(self._name, log.run_id, text)
+
+    def _run(self) -> str:
+        """The part of a sweep that happens inside its MLflow run; returns what there is to say of it."""
+        plan, limits = self._plan, self._plan.limits
+        self._describe()
+        self._settle_running()
+        self._discard_leftovers()
+        self._study.set_user_attr(_LIMITS, asdict(limits))
+        self._study.pruner = make_pruner(plan.definition.pruner, plan.epochs)
+        done = self._done()
+        self._view.say(f"going on with sweep {self._name}: {done} trials are done" if done else f"sweep {self._name}")
+        self._view.begin(self._name, done, self._failed_earlier + limits.trials, self._best_shown())
+        engine: Engine = InProcess() if limits.jobs == 1 else Processes(limits.jobs)
+        if limits.jobs > _SQLITE_JOBS and tracking_uri().startswith("sqlite"):
+            self._view.say(f"warning: {limits.jobs} jobs on one SQLite file may lock each other out; run mlflow server")
+        self._began = time.monotonic()
+        engine.run(self._jobs(), self)
+        self._keep_best_models()
+        self._view.say(f"{self._stopped}; writing the summary")
+        return leave_summary(self._log, self._name, self._study, plan, self._stopped)
 
     # Where jobs come from
 
     def _jobs(self) -> Iterator[Job]:
         while not self._enough():
-            with usable(self._studies.url):
-                job = self._next()
+            job = self._next()
             self._view.started(job)
             yield job
 
@@ -158,50 +168,71 @@ class _Sweep:
         trials = self._study.get_trials(deepcopy=False)
         waiting = any(t.state == TrialState.WAITING for t in trials)
         stale = self._without_improvement(trials)
-        if len(self._failures) == _FAILURES_IN_A_ROW:
+        if self._gave_up:
             self._stopped = f"{_FAILURES_IN_A_ROW} trials in a row failed, the first with: {self._failures[0]}"
-        elif limits.timeout is not None and time.monotonic() - self._began > limits.timeout:
+        elif limits.timeout and time.monotonic() - self._began > limits.timeout:
             self._stopped = f"the time of {limits.timeout:g} s is over"
-        elif limits.patience is not None and stale >= limits.patience and not waiting:
-            self._stopped = f"nothing has improved for {stale} trials"
-        elif len(trials) >= limits.trials and not waiting:
+        elif limits.patience and stale >= limits.patience and not waiting:
+            self._stopped = f"nothing has improved for {stale} trials (--patience 0 goes on)"
+        elif len(trials) >= self._failed_earlier + limits.trials and not waiting:
             self._stopped = f"all {limits.trials} trials are done"
         return bool(self._stopped)
 
     def _next(self) -> Job:
-        plan = self._plan
+        plan, search = self._plan, self._plan.search
         number = next_number(self._study)
-        known = plan.candidate(number)
-        seed = plan.search.seed
-        sampler = make_sampler(plan.definition.sampler, seed, number)
-        trial = ask(self._study, sampler, known.params if known else {})
-        config = known.config if known else plan.search.config(self._suggested(trial))
+        index = self._known_index(number)
+        known = None if index is None else plan.known[index]
+        trial = ask(self._study, self._sampler(number), known.params if known else {})
+
+        def choose(name: str, domain: Domain) -> Any:
+            self._study.sampler = self._sampler(number, name)
+            return suggest(trial, name, domain)
+
         if known:
-            self._suggested(trial, only=set(known.params))
-        key = plan.search.key(config)
-        earlier = [t for t in self._study.get_trials(deepcopy=False)[:number] if t.user_attrs.get(_KEY) == key]
-        threads = config.threads or (torch.get_num_threads() // plan.limits.jobs if plan.limits.jobs > 1 else None)
-        config = replace(config, seed=config.seed + len(earlier), threads=max(threads, 1) if threads else None)
+            config = known.config
+            domains = search.domains(config.model) | {"model": Choices(search.models)}
+            for name in known.params:
+                choose(name, domains[name])
+        else:
+            config = search.config(search.draw(choose))
+        key = search.key(config)
+        seeds = [t for t in self._study.get_trials(deepcopy=False)[:number] if t.user_attrs.get(_KEY) == key]
+        config = replace(config, seed=config.seed + sum(t.state != TrialState.FAIL for t in seeds))
         run_id = open_trial(self._log, self._name, number, config)
-        for name, value in {_KEY: key, _RUN: run_id, "backbone": config.model, "strategy": config.unfreeze}.items():
+        attributes = {_KEY: key, _RUN: run_id, _KNOWN: index, "backbone": config.model, "strategy": config.unfreeze}
+        for name, value in attributes.items():
             trial.set_user_attr(name, value)
         self._running[number] = trial
-        frozen = self._study.get_trials(deepcopy=False)[number]
-        self._replayed[number] = frozen.last_step or 0
+        self._replayed[number] = self._study.get_trials(deepcopy=False)[number].last_step or 0
+        self._never_pruned[number] = number < plan.baselines or config.seed > search.seed
         best = tuple(tuple(t.values) for t in self._best_trials())
         return Job(number, config, run_id, plan.limits.log_models, plan.objectives, best)
 
-    def _suggested(self, trial: Trial, only: set[str] | None = None) -> dict[str, Any]:
-        """The trial's parameters; with `only`, those of them alone."""
-        search = self._plan.search
-        params: dict[str, Any] = {}
-        if len(search.models) > 1 and (only is None or "model" in only):
-            params["model"] = suggest(trial, "model", Choices(search.models))
-        model = params.get("model", search.models[0])
-        for name, domain in search.domains(model).items():
-            if only is None or name in only:
-                params[name] = suggest(trial, name, domain)
-        return params
+    def _known_index(self, number: int) -> int | None:
+        """Which of the known candidates trial `number` is: first each once, then those that failed, once more."""
+        trials = self._study.get_trials(deepcopy=False)
+        if number < len(trials) and _KNOWN in trials[number].user_attrs:
+            index: int | None = trials[number].user_attrs[_KNOWN]
+            return index
+        count = len(self._plan.known)
+        if number < count:
+            return number
+        if self._again:
+            return self._again.pop(0)
+        return number % count if self._plan.cyclic else None
+
+    def _sampler(self, number: int, parameter: str = "") -> optuna.samplers.BaseSampler:
+        """The sampler of a trial, anew for each parameter, so that a kill between two of them changes nothing."""
+        return make_sampler(self._plan.definition.sampler, self._plan.search.seed, number, parameter)
+
+    def _failed(self) -> tuple[int, list[int]]:
+        """How many trials failed in earlier sittings, and the known candidates that have had nothing but failures."""
+        trials = self._study.get_trials(deepcopy=False)
+        failed = [t for t in trials if t.state == TrialState.FAIL]
+        others = {t.user_attrs.get(_KNOWN) for t in trials if t.state != TrialState.FAIL}
+        again = {t.user_attrs[_KNOWN] for t in failed if t.user_attrs.get(_KNOWN) is not None}
+        return len(failed), sorted(again - others)
 
     # What the engine tells
 
@@ -220,13 +251,12 @@ class _Sweep:
         value = objective.after(epoch)
         better = max if objective.maximize else min
         value = self._best_after_epochs[number] = better(value, self._best_after_epochs.get(number, value))
-        with usable(self._studies.url):
-            # Epochs that an interrupted attempt has reported stand; what it decided after them is decided.
-            if epoch.number > self._replayed[number]:
-                trial.report(value, epoch.number)
-            decided = epoch.number < self._replayed[number] or epoch.number == job.config.epochs
-            if decided or number < self._plan.baselines or not trial.should_prune():
-                return ""
+        # Epochs that an interrupted attempt has reported stand; what it decided after them is decided.
+        if epoch.number > self._replayed[number]:
+            trial.report(value, epoch.number)
+        decided = epoch.number < self._replayed[number] or epoch.number == job.config.epochs
+        if decided or self._never_pruned[number] or not trial.should_prune():
+            return ""
         return f"pruned after epoch {epoch.number}: {objective.metric} {value:.4g} is not promising"
 
     def ended(self, job: Job, outcome: Outcome) -> None:
@@ -236,12 +266,12 @@ class _Sweep:
             outcome = Outcome("failed", reason=f"{', '.join(missing)} is not a number")
         if outcome.state == "failed":
             end_trial(job.run_id, "failed", outcome.reason, outcome.detail)
-        with usable(self._studies.url):
-            self._running.pop(job.number)
-            tell(self._study, job.number, outcome.state, values)
+        self._running.pop(job.number)
+        tell(self._study, job.number, outcome.state, values)
         if outcome.state == "failed":
             self._failures.append(f"trial {job.number}: {outcome.reason}")
-        elif len(self._failures) < _FAILURES_IN_A_ROW:
+            self._gave_up = self._gave_up or len(self._failures) >= _FAILURES_IN_A_ROW
+        elif not self._gave_up:
             self._failures.clear()
         self._view.ended(job, self._result(outcome, values), self._best_shown(), self._done())
 
@@ -313,6 +343,7 @@ class _Sweep:
                 **definition.options,
             }
         )
+        save_view(self._log, self._name)
         self._log.text("space.yaml", yaml.safe_dump(dict(definition.space), sort_keys=False))
         self._log.json("sweep.json", asdict(definition))
 
@@ -373,15 +404,6 @@ class _Sweep:
                 discard_models(trial.user_attrs[_RUN])
 
     def _resume_command(self) -> str:
-        storage = "" if self._studies.url == DEFAULT_STORAGE else f" --storage {shown(self._studies.url)}"
+        """What goes on with this sweep; a password in the storage's address is left for the user to fill in."""
+        storage = "" if self._studies.url == DEFAULT_STORAGE else f" --storage {shlex.quote(shown(self._studies.url))}"
         return f"tlcompare sweep --name {self._name}{storage}"
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """A second Ctrl-C does not break off the bookkeeping."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

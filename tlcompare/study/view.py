@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from tlcompare.errors import without_credentials
 from tlcompare.study.engines import Job
 from tlcompare.training.fit import Epoch
 
@@ -37,7 +38,6 @@ class View:
     total: int = 0
     done: int = 0
     best: str = "none yet"
-    parallel: int = 1
     _rows: dict[int, _Row] = field(default_factory=dict)
     _said: set[str] = field(default_factory=set)
     _began: float = 0.0
@@ -47,10 +47,10 @@ class View:
         """One line, the first time it is said."""
         if text not in self._said:
             self._said.add(text)
-            self.console.print(text, highlight=False, markup=False)
+            self._print(text)
 
-    def begin(self, name: str, done: int, total: int, parallel: int) -> None:
-        self.name, self.done, self.total, self.parallel = name, done, total, parallel
+    def begin(self, name: str, done: int, total: int, best: str) -> None:
+        self.name, self.done, self.total, self.best = name, done, total, best
         self._began = time.monotonic()
         self._show()
 
@@ -72,10 +72,11 @@ class View:
         self.best, self.done = best, done
         self._ended += 1
         left = f"  {self._left()} left" if self.live is None and self.done < self.total else ""
-        self.console.print(
-            f"{done:>3}/{self.total}  {title(job)}  {result}  best {best}{left}", highlight=False, markup=False
-        )
+        self._print(f"{done:>3}/{self.total}  {title(job)}  {result}  best {best}{left}")
         self._show()
+
+    def _print(self, text: str) -> None:
+        self.console.print(without_credentials(text), highlight=False, markup=False)
 
     def _left(self) -> str:
         remaining = max(self.total - self.done, 0)

@@ -178,9 +178,23 @@ def require_store() -> None:
         raise TrackingError(f"the tracking store {shown_uri()} cannot be used: {problem}", "Check MLFLOW_TRACKING_URI.")
 
 
+def tracking_uri() -> str:
+    return str(mlflow.get_tracking_uri())
+
+
 def shown_uri() -> str:
     """The tracking URI without a password in it."""
     return without_credentials(mlflow.get_tracking_uri())
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Ctrl-C does nothing within the block, nor ever to a process that was started in it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

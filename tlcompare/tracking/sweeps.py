@@ -11,7 +11,7 @@ import mlflow
 from mlflow import MlflowClient
 
 from tlcompare.config import RunConfig
-from tlcompare.errors import without_credentials
+from tlcompare.errors import TrackingError, without_credentials
 from tlcompare.tracking.reading import ROLE, SWEEP, TRIAL, readable
 from tlcompare.tracking.runs import RunLog, experiment_name, run_name
 
@@ -84,7 +84,7 @@ def end_trial(run_id: str, state: str, reason: str, detail: str = "") -> None:
     with readable():
         log = RunLog(run_id)
         if detail:
-            log.text("traceback.txt", detail)
+            log.text("traceback.txt", without_credentials(detail))
         if MlflowClient().get_run(run_id).info.status == "RUNNING":
             log.tags({"tlcompare.state": state, "tlcompare.reason": without_credentials(reason)[:4000]})
             MlflowClient().set_terminated(run_id, "FAILED" if state == "failed" else "KILLED")
@@ -112,20 +112,28 @@ def has_model(run_id: str) -> bool:
         return bool(_models(run_id))
 
 
-def crown(run_id: str, name: str, description: str) -> str:
-    """Register the model of a run under `name` and make it the champion.
+def crown(run_id: str, sweep_run_id: str, name: str, description: str) -> str:
+    """Register the model of a run under the sweep's name and make it the champion.
 
     Returns:
         Its version; empty, if the run has no model.
+
+    Raises:
+        TrackingError: the registry cannot be used, or has a model of this name that is not this sweep's.
     """
     with readable():
         client = MlflowClient()
         models = _models(run_id)
         if not models:
             return ""
+        if MlflowClient().get_run(run_id).data.params.get("weights") == "none":
+            description = f"RANDOM WEIGHTS. {description}"
         known = [v for v in client.search_model_versions(f"name = '{name}'") if v.run_id == run_id]
-        if not client.search_registered_models(f"name = '{name}'"):
-            client.create_registered_model(name)
+        registered = client.search_registered_models(f"name = '{name}'")
+        if not registered:
+            client.create_registered_model(name, tags={"tlcompare.sweep_run": sweep_run_id})
+        elif registered[0].tags.get("tlcompare.sweep_run") != sweep_run_id:
+            raise TrackingError(f'the registry has a model "{name}" that is not of this sweep')
         uri, model_id = f"models:/{models[0].model_id}", models[0].model_id
         version = known[0] if known else client.create_model_version(name, uri, run_id, model_id=model_id)
         client.set_registered_model_alias(name, CHAMPION, version.version)

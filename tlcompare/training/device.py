@@ -57,6 +57,11 @@ def choose_compute(config: RunConfig) -> Compute:
     return Compute(device, precision, torch.get_num_threads())
 
 
+def share_of_threads(parallel: int) -> int:
+    """CPU threads for each of so many runs at a time."""
+    return max(torch.get_num_threads() // parallel, 1)
+
+
 def native_bf16(device: str) -> bool:
     """Whether the device has bfloat16 instructions of its own."""
     if device == "cuda":
