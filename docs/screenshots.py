@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mlflow import MlflowClient
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, TimeoutError, sync_playwright
 
 from tlcompare.tracking.reading import sweep_run
 
@@ -35,34 +35,37 @@ def main() -> None:
     parent = sweep_run(given.sweep)
     experiment = MlflowClient().get_run(parent.run_id).info.experiment_id
     best = parent.tags["tlcompare.best_run"]
-    view = f"runs?viewStateShareKey=tlcompare-{given.sweep}&compareRunsMode="
     with _server() as address, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=given.chromium, args=_ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
         page.goto(f"{address}/#/experiments/{experiment}/runs")
         page.get_by_text("Model training", exact=True).first.click()
 
-        def take(path: str, name: str) -> None:
+        def take(path: str, name: str, awaited: str) -> None:
             page.goto("about:blank")
-            page.goto(f"{address}/#/experiments/{experiment}/{path}")
-            page.wait_for_timeout(6000)
+            page.goto(f"{address}/#/{path}")
+            page.get_by_text(awaited).first.wait_for(timeout=120_000)
+            page.wait_for_timeout(4000)
             _tidy(page)
+            with suppress(TimeoutError):
+                page.get_by_text("Show more", exact=True).first.click(timeout=1000)
+            page.wait_for_timeout(1000)
             page.screenshot(path=given.to / f"{name}.png")
 
-        take(f"{view}CHART", "ui-strategies")
+        runs = f"experiments/{experiment}/runs"
+        view = f"{runs}?viewStateShareKey=tlcompare-{given.sweep}&compareRunsMode="
+        take(f"{view}CHART", "ui-strategies", "Parallel Coordinates")
         page.get_by_text(re.compile("^Parallel Coordinates")).first.locator(
             "xpath=ancestor::*[.//button][1]"
         ).get_by_role("button").first.click()
         page.wait_for_timeout(4000)
         page.screenshot(path=given.to / "ui-parallel.png")
-        take(f"{view}TABLE", "ui-table")
-        take(f"runs/{parent.run_id}", "ui-sweep")
-        take(f"runs/{parent.run_id}/artifacts/figures/accuracy_by_depth.png", "ui-depth")
-        take(f"runs/{parent.run_id}/artifacts/figures/sweep.html", "ui-interactive")
-        take(f"runs/{best}", "ui-trial")
-        page.goto(f"{address}/#/models/{given.sweep}")
-        page.wait_for_timeout(4000)
-        page.screenshot(path=given.to / "ui-champion.png")
+        take(f"{view}TABLE", "ui-table", "matching runs")
+        take(f"{runs}/{parent.run_id}", "ui-sweep", "About this run")
+        take(f"{runs}/{parent.run_id}/artifacts/figures/accuracy_by_depth.png", "ui-depth", "trials.csv")
+        take(f"{runs}/{parent.run_id}/artifacts/figures/sweep.html", "ui-interactive", "trials.csv")
+        take(f"{runs}/{best}", "ui-trial", "About this run")
+        take(f"models/{given.sweep}", "ui-champion", "champion")
         browser.close()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import mlflow
 from mlflow import MlflowClient
+from mlflow.tracking.context.registry import resolve_tags
 
 from tlcompare.config import RunConfig
 from tlcompare.errors import TrackingError, without_credentials
@@ -51,7 +52,8 @@ def open_sweep(name: str, study_id: str, config: RunConfig) -> SweepLog:
             return log
         experiment = mlflow.set_experiment(experiment_name(config)).experiment_id
         made = client.search_runs([experiment], f"tags.`tlcompare.study_id` = '{study_id}'")
-        return SweepLog((made[0] if made else client.create_run(experiment, run_name=name, tags=tags)).info.run_id)
+        run = made[0] if made else client.create_run(experiment, run_name=name, tags=resolve_tags(tags))
+        return SweepLog(run.info.run_id)
 
 
 def reopen_sweep(run_id: str) -> SweepLog:
@@ -75,7 +77,7 @@ def open_trial(parent: RunLog, sweep: str, number: int, config: RunConfig) -> st
         client = MlflowClient()
         experiment = client.get_run(parent.run_id).info.experiment_id
         tags = {"mlflow.parentRunId": parent.run_id, SWEEP: sweep, TRIAL: str(number), ROLE: "trial"}
-        run = client.create_run(experiment, run_name=f"{number} {run_name(config)}", tags=tags)
+        run = client.create_run(experiment, run_name=f"{number} {run_name(config)}", tags=resolve_tags(tags))
         return str(run.info.run_id)
 
 
