@@ -6,6 +6,7 @@ import math
 import shlex
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ import yaml
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tlcompare.config import resolve
-from tlcompare.errors import StudyError, TrackingError
+from tlcompare.errors import StudyError, TrackingError, UserError
 from tlcompare.study.engines import Engine, InProcess, Job, Outcome, Processes
 from tlcompare.study.objective import front, shown_value
 from tlcompare.study.planning import Plan, Request, make_plan
@@ -123,7 +124,8 @@ class _Sweep:
             log.close("FAILED" if self._gave_up else "FINISHED", self._stopped)
         except BaseException as e:
             interrupted = isinstance(e, KeyboardInterrupt | SystemExit)
-            with undisturbed():
+            # What cannot be written now, because a store is gone, is put right when the sweep goes on.
+            with undisturbed(), suppress(UserError), readable(), usable(self._studies.url):
                 self._end_running()
                 leave_table(log)
                 log.close("KILLED" if interrupted else "FAILED", "interrupted" if interrupted else str(e))

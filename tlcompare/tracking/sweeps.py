@@ -82,12 +82,12 @@ def open_trial(parent: RunLog, sweep: str, number: int, config: RunConfig) -> st
 
 
 def end_trial(run_id: str, state: str, reason: str, detail: str = "") -> None:
-    """End a trial's run as `failed` or `interrupted`, if whoever ran it could not; `detail` is a traceback to keep."""
+    """End a trial's run as `failed` or `interrupted`, unless whoever ran it has; `detail` is a traceback to keep."""
     with readable():
         log = RunLog(run_id)
         if detail:
             log.text("traceback.txt", without_credentials(detail))
-        if MlflowClient().get_run(run_id).info.status == "RUNNING":
+        if MlflowClient().get_run(run_id).info.status in ("RUNNING", "FINISHED"):
             log.tags({"tlcompare.state": state, "tlcompare.reason": without_credentials(reason)[:4000]})
             MlflowClient().set_terminated(run_id, "FAILED" if state == "failed" else "KILLED")
 
