@@ -151,8 +151,9 @@ def _from_config(config_file: str | None) -> tuple[dict[str, Any], str | None]:
 
 def _sweep_option(*names: str, **settings: Any) -> Callable[[_Command], _Command]:
     """An option of `sweep`, spelled with hyphens or underscores."""
-    spellings = dict.fromkeys(x for n in names for x in (n, f"--{n.removeprefix('--').replace('-', '_')}"))
-    return click.option(*spellings, cls=_RunOption, **settings)
+    hyphens = [n for n in names if n.startswith("--")]
+    spellings = dict.fromkeys(hyphens + [f"--{n.removeprefix('--').replace('-', '_')}" for n in hyphens])
+    return click.option(*spellings, *(n for n in names if n not in hyphens), cls=_RunOption, **settings)
 
 
 def _listed(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -447,10 +448,12 @@ def compare(run_ids: tuple[str, ...], sweep: str | None, experiment: str | None,
     """
     _one_source(run_ids, sweep, experiment)
 
-    from tlcompare.comparison.table import compare_runs, render, unlike
+    from tlcompare.comparison.table import compare_runs, render, states_of, unlike
 
     rows = compare_runs(run_ids, experiment, sweep)
     click.echo(render(rows, form))
+    if sweep is not None:
+        click.echo(states_of(sweep), err=True)
     if differing := unlike(rows):
         click.echo(f"These runs differ in {', '.join(differing)}: compare like with like only.", err=True)
 
@@ -510,7 +513,10 @@ def pick(
         return
     click.echo(picked.why)
     click.echo(f"run    {picked.run_id}")
-    click.echo(f"model  {f'runs:/{picked.run_id}/model' if has_model(picked.run_id) else 'was not kept'}")
+    if has_model(picked.run_id):
+        click.echo(f"model  runs:/{picked.run_id}/model")
+    else:
+        click.echo(f"model  was not kept; again: tlcompare train --config runs:/{picked.run_id}")
 
 
 @main.command()

@@ -20,6 +20,7 @@ def row(run_id, configuration, accuracy, weights=1000, seconds=10.0, latency=5.0
         run_id=run_id,
         latency_ms=latency,
         configuration=configuration,
+        chosen={},
         basis={"data_digest": digest, "image_size": "32", "split_seed": "0", "val_fraction": "1", "test_fraction": "1"},
     )
 
@@ -42,7 +43,7 @@ def test_the_best_mean_not_the_best_run():
 
 def test_the_run_named_is_the_winners_best():
     assert pick(ROWS[:2]).run_id == "a2"
-    assert "2 seeds" in pick(ROWS[:2]).why
+    assert "2 seeds) is the only configuration." in pick(ROWS[:2]).why
 
 
 def test_within_a_margin_the_fewest_weights_win():

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -113,7 +114,12 @@ def test_a_sweep_leaves_everything_in_optuna_and_mlflow(sweep, tlcompare):
     assert_they_agree("default-1", 8)
     assert [r.info.run_id for r in children()][:7] == [r.info.run_id for r in runs]
     other = sweep("--name", "default-1", "--dropout", "0.5", "--sampler", "random", code=2)
-    assert "begun with something else than --dropout 0.5, not 0.2; --sampler random" in other.stderr
+    assert "was begun with --dropout 0.2, not 0.5; --sampler tpe, not random" in other.stderr
+    fewer = sweep("--name", "default-1", "--trials", 3)
+    assert "8 trials are done already" in fewer.stdout
+    compared = tlcompare("compare", "--sweep", "default-1")
+    assert "8 trials: 8 finished" in compared.stderr
+    assert compared.stdout.splitlines()[0].split()[:5] == ["data", "size", "backbone", "strategy", "lr"]
 
 
 def test_a_configuration_that_was_tried_gets_a_further_seed(sweep, tmp_path):
@@ -303,10 +309,15 @@ def test_two_jobs_give_the_same_as_one(sweep):
 
 def test_a_dry_run_shows_what_would_be_and_leaves_nothing(sweep, workplace):
     result = sweep("--dry-run", "--trials", 9)
-    assert "trials       9, 4 of them known: the baselines" in result.stdout
-    assert "#3  efficientnet_lite0  all         141 of 141 layers" in result.stdout
+    assert "known        4 baselines" in result.stdout
+    assert re.search(r"#3  efficientnet_lite0 all lr 0.0003 +141 of 141 layers", result.stdout)
     assert "then 5 more, chosen from" in result.stdout
     assert "models       0.12 GB (--log-models all)" in result.stdout
+    assert "depth: 0 to 1" in result.stdout
+    fixed = sweep("--dry-run", "--unfreeze", "frozen", "--space", "surgical", "--lr", 0.1).stdout
+    assert "then 39 more, with further seeds: nothing is left to choose" in fixed
+    for wrong in (["--storage", "foo.db"], ["--name", "a b"]):
+        sweep("--dry-run", *wrong, code=2)
     assert not (workplace / "optuna.db").exists()
     assert MlflowClient().get_experiment_by_name("tlcompare") is None
 
@@ -320,7 +331,7 @@ def test_without_data_and_without_a_network(tlcompare, monkeypatch, tmp_path):
     result = tlcompare("sweep", "--dry-run", "--image-size", 32, "--epochs", 1, "--threads", 1)
     assert result.exit_code == 0, result.output
     assert "no --data: taking the embedded digits" in result.stdout
-    assert "NOTICE: sweeping efficientnet_lite0 instead of mobilenet, resnet50" in result.stdout
+    assert "so this sweep is over efficientnet_lite0 instead of mobilenet, resnet50" in result.stdout
     named = tlcompare("sweep", "--dry-run", "--model", "resnet50", "--image-size", 32)
     assert named.exit_code == 2
     assert "cannot download" in named.stderr

@@ -43,7 +43,9 @@ def jobs(config, watcher, **options):
         run = MlflowClient().create_run(experiment).info
         watcher.running += 1
         watcher.most_at_once = max(watcher.most_at_once, watcher.running)
-        yield Job(number, config(**{"epochs": 2} | option), run.run_id, "none", make_objectives((), ()), ())
+        yield Job(
+            number, f"#{number}", config(**{"epochs": 2} | option), run.run_id, "none", make_objectives((), ()), ()
+        )
 
 
 EACH = [{}, {"unfreeze": "top"}, {"weights": "gone.pth"}, {"epochs": 100}]

@@ -15,6 +15,7 @@ def test_the_default_is_validation_accuracy():
     ("metric", "said"),
     [
         ("test/accuracy", 'a sweep never reads the test set. Take "val/accuracy"'),
+        ("val/log_loss", "less of val/log_loss is better. Take --minimize val/log_loss"),
         ("val/acuracy", 'Did you mean "val/accuracy"'),
     ],
 )
@@ -25,7 +26,7 @@ def test_a_metric_that_cannot_be_an_objective(metric, said):
 
 def test_a_metric_named_twice():
     with pytest.raises(ConfigError, match="named twice"):
-        make_objectives(("val/accuracy",), ("val/accuracy",))
+        make_objectives(("train/best_epoch",), ("train/best_epoch",))
 
 
 def test_the_pareto_set():

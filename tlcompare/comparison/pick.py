@@ -120,6 +120,8 @@ def _why(
     among = f"{count} configurations" + (f" with {limits}" if limits else "")
     if note := winner.rows[0].note:
         among += f" ({note})"
+    if count == 1:
+        return f"{winner} is the only configuration{f' with {limits}' if limits else ''}."
     if not within:
         return f"{winner} has the best mean validation accuracy of {among}."
     if winner == best:

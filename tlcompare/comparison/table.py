@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import PurePath
 
 from tlcompare.errors import TrackingError
+from tlcompare.study.space import RECIPE
 from tlcompare.tracking.reading import LoggedRun, runs_by_id, runs_of_experiment, sweep_run, trials_of
 
 
@@ -24,6 +26,7 @@ class Row:
         train_seconds: training time.
         latency_ms: median milliseconds for one image.
         configuration: the same for runs that differ in their seed alone.
+        chosen: options by name, of which those are shown that differ between runs.
         basis: what must be the same for two runs to be comparable.
     """
 
@@ -40,10 +43,13 @@ class Row:
     run_id: str
     latency_ms: float | None
     configuration: str
+    chosen: Mapping[str, str]
     basis: Mapping[str, str]
 
 
-_UNSHOWN = ("latency_ms", "configuration", "basis")
+_UNSHOWN = ("latency_ms", "configuration", "chosen", "basis")
+_CHOSEN = (*RECIPE, "seed")
+_IN_ROW = ("image_size", "weights")
 _BASIS = ("image_size", "split_seed", "val_fraction", "test_fraction")
 _HEADINGS = {
     "image_size": "size",
@@ -76,6 +82,12 @@ def compare_runs(run_ids: Sequence[str], experiment: str | None, sweep: str | No
     return rows
 
 
+def states_of(sweep: str) -> str:
+    """How many trials of a sweep ended how: `7 trials: 5 finished, 2 pruned`."""
+    states = Counter(run.tags.get("tlcompare.state", "running") for run in trials_of(sweep_run(sweep).run_id))
+    return f"{states.total()} trials: {', '.join(f'{n} {state}' for state, n in states.most_common())}"
+
+
 def unlike(rows: Sequence[Row]) -> list[str]:
     """In what the runs differ that makes their accuracies incomparable."""
     return [name for name in ("data_digest", *_BASIS) if len({r.basis[name] for r in rows}) > 1]
@@ -83,23 +95,40 @@ def unlike(rows: Sequence[Row]) -> list[str]:
 
 def render(rows: Sequence[Row], form: str) -> str:
     """The rows as `table`, `md`, `csv` or `json` text."""
-    names = [f.name for f in fields(Row) if f.name not in _UNSHOWN]
+    table = [_cells(row, _varying(rows)) for row in rows]
+    names = list(table[0])
     if form == "json":
-        return json.dumps([{n: getattr(r, n) for n in names} for r in rows], indent=1)
+        return json.dumps(table, indent=1)
     if form == "csv":
         out = io.StringIO()
         writer = csv.DictWriter(out, names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({n: getattr(r, n) for n in names} for r in rows)
+        writer.writerows(table)
         return out.getvalue().rstrip()
     if not any(r.note for r in rows):
         names.remove("note")
     heading = [_HEADINGS.get(n, n) for n in names]
-    cells = [[_shown(n, getattr(r, n)) for n in names] for r in rows]
+    cells = [[_shown(n, line[n]) for n in names] for line in table]
     if form == "md":
         return "\n".join(f"| {' | '.join(line)} |" for line in [heading, ["---"] * len(names), *cells])
     widths = [max(len(line[i]) for line in [heading, *cells]) for i in range(len(names))]
     return "\n".join(_aligned(line, widths, names) for line in [heading, *cells])
+
+
+def _varying(rows: Sequence[Row]) -> list[str]:
+    """Options in which the runs differ, of those that all of them have."""
+    return [n for n in _CHOSEN if len({r.chosen.get(n) for r in rows}) > 1 and all(n in r.chosen for r in rows)]
+
+
+def _cells(row: Row, varying: Sequence[str]) -> dict[str, object]:
+    """A row by column; the options that vary come after the strategy."""
+    shown: dict[str, object] = {}
+    for f in fields(Row):
+        if f.name not in _UNSHOWN:
+            shown[f.name] = getattr(row, f.name)
+        if f.name == "strategy":
+            shown |= {name: row.chosen[name] for name in varying}
+    return shown
 
 
 def _aligned(line: Sequence[str], widths: Sequence[int], names: Sequence[str]) -> str:
@@ -124,8 +153,17 @@ def _row(run: LoggedRun) -> Row:
         run_id=run.run_id,
         latency_ms=metrics.get("cost/latency_p50_ms"),
         configuration=run.tags.get("tlcompare.configuration", run.run_id),
+        chosen={name: _short(params[name]) for name in _CHOSEN if name in params and name not in _IN_ROW},
         basis={name: params[name] for name in ("data_digest", *_BASIS)},
     )
+
+
+def _short(text: str) -> str:
+    """`0.00273827364` as `0.00274`."""
+    try:
+        return text if text.isdigit() else f"{float(text):.3g}"
+    except ValueError:
+        return text
 
 
 def _shown(name: str, value: object) -> str:

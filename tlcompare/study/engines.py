@@ -36,6 +36,7 @@ class Job:
 
     Attributes:
         number: of the trial.
+        label: the trial in a few words.
         config: what to train.
         run_id: of its MLflow run.
         log_models: `all`, `best` or `none`.
@@ -45,6 +46,7 @@ class Job:
     """
 
     number: int
+    label: str
     config: RunConfig
     run_id: str
     log_models: str
@@ -125,7 +127,7 @@ class Processes:
                     else:
                         worker.start(following)
         finally:
-            _stop(every)
+            _stop(every, busy)
 
 
 class _Worker:
@@ -167,17 +169,19 @@ class _Worker:
         return None
 
 
-def _stop(workers: Sequence[_Worker]) -> None:
-    """End every process; a trial that is running ends as interrupted if it can within the grace time."""
+def _stop(workers: Sequence[_Worker], busy: Sequence[_Worker]) -> None:
+    """End every process: an idle one of itself, a trial that is running as interrupted if it can in the grace time."""
     for worker in workers:
-        worker.process.terminate()
+        if worker in busy:
+            worker.process.terminate()
+        else:
+            worker.connection.close()
     deadline = time.monotonic() + _GRACE_S
     for worker in workers:
         worker.process.join(max(deadline - time.monotonic(), 0))
         if worker.process.is_alive():
             worker.process.kill()
             worker.process.join()
-        worker.connection.close()
 
 
 def _work(connection: Connection) -> None:

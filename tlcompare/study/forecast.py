@@ -10,9 +10,17 @@ import optuna
 
 from tlcompare.config import RunConfig
 from tlcompare.study.planning import Plan, Request, make_plan
-from tlcompare.study.space import describe
-from tlcompare.study.studies import DEFAULT_STORAGE, Definition, Studies, checked_name, make_sampler, suggest
+from tlcompare.study.studies import (
+    DEFAULT_STORAGE,
+    Definition,
+    Studies,
+    checked_name,
+    make_sampler,
+    require_separate,
+    suggest,
+)
 from tlcompare.study.view import duration
+from tlcompare.tracking.runs import tracking_uri
 from tlcompare.training.speed import Speed, measure_speed, work_behind
 
 _DRAWN = 100
@@ -27,16 +35,17 @@ def forecast(request: Request) -> str:
         UserError: whatever would stop the sweep.
     """
     said: list[str] = []
-    kept, limits = _kept(request)
+    kept, limits, done = _kept(request)
     plan = make_plan(request, kept, limits, said.append)
     speeds = {m: measure_speed(p.layers, p.backbone.preprocessing.size, p.compute) for m, p in plan.prepared.items()}
     trials = plan.limits.trials
     known = [c.config for c in plan.known] if not plan.cyclic else _cycled(plan, trials)
-    rows = [_row(number, config, plan, speeds) for number, config in enumerate(known[:trials])]
-    later = max(trials - len(known), 0)
+    coming = known[done:trials]
+    rows = [_row(number, config, plan, speeds) for number, config in enumerate(coming, done)]
+    later = max(trials - max(len(known), done), 0)
     drawn = _drawn(plan) if later else []
-    seconds = sum(_seconds(c, plan, speeds) for c in known[:trials])
-    megabytes = sum(_megabytes(c, plan) for c in known[:trials])
+    seconds = sum(_seconds(c, plan, speeds) for c in coming)
+    megabytes = sum(_megabytes(c, plan) for c in coming)
     if drawn:
         seconds += later * sum(_seconds(c, plan, speeds) for c in drawn) / len(drawn)
         megabytes += later * sum(_megabytes(c, plan) for c in drawn) / len(drawn)
@@ -47,38 +56,50 @@ def forecast(request: Request) -> str:
         f"space        {plan.definition.space_name}: {plan.search.space.about}",
         f"data         {store.name}, {len(store.files):,} images in {len(store.classes)} classes",
         f"objective    {objectives}; sampler {plan.definition.sampler}, pruner {plan.definition.pruner}",
-        f"trials       {trials}, {len(rows)} of them known: the {'list' if plan.cyclic else 'baselines'}",
+        f"trials       {trials}, {done} of them done" if done else f"trials       {trials}",
+        f"known        {_known(plan)}",
         "",
         *_aligned(rows),
     ]
-    if later:
-        lines += [
-            "",
-            f"then {later} more, chosen from",
-            *(f"  {x}" for x in describe(plan.search.space, plan.search.models)),
-        ]
+    choices = [f"  {name}: {domain}" for name, domain in plan.search.choices.items()]
+    if later and choices:
+        lines += ["", f"then {later} more, chosen from", *choices]
+    elif later:
+        lines += ["", f"then {later} more, with further seeds: nothing is left to choose"]
     kept_models = {"all": f"{megabytes / 1e3:.2f} GB", "best": "one", "none": "none"}[plan.limits.log_models]
     jobs = f", {plan.limits.jobs} at a time" if plan.limits.jobs > 1 else ""
     pruned = " before pruning" if plan.definition.pruner != "off" else ""
     lines += [
         "",
-        f"time         about {duration(seconds)} of training{pruned}, from a short measurement on this machine{jobs}",
+        f"time         about {duration(seconds)} of training{pruned}{jobs}, as fast as this machine is now",
         f"models       {kept_models} (--log-models {plan.limits.log_models})",
     ]
     return "\n".join(lines)
 
 
-def _kept(request: Request) -> tuple[Definition | None, dict[str, object]]:
-    """The definition and limits of a study that exists; a dry run makes no storage."""
-    if request.name is None:
-        return None, {}
+def _known(plan: Plan) -> str:
+    """What the trials are that do not depend on results."""
+    if plan.search.space.trials:
+        return f"{len(plan.known)} trials, the list"
+    points = f" and {len(plan.known) - plan.baselines} other points of the grid" if plan.cyclic else ""
+    return f"{plan.baselines} baselines{points}"
+
+
+def _kept(request: Request) -> tuple[Definition | None, dict[str, object], int]:
+    """Definition, limits and trials done of a study that exists; a dry run makes no storage."""
     url = request.storage or DEFAULT_STORAGE
+    require_separate(url, tracking_uri())
+    name = checked_name(request.name) if request.name else None
     path = url.removeprefix("sqlite:///")
     if path != url and not Path(path).exists():
-        return None, {}
+        return None, {}, 0
     studies = Studies(url)
-    kept = studies.definition(checked_name(request.name))
-    return kept, dict(studies.load(request.name).user_attrs.get("limits", {})) if kept else {}
+    kept = studies.definition(name) if name else None
+    if name is None or kept is None:
+        return None, {}, 0
+    study = studies.load(name)
+    done = sum(t.state.is_finished() for t in study.get_trials(deepcopy=False))
+    return kept, dict(study.user_attrs.get("limits", {})), done
 
 
 def _cycled(plan: Plan, trials: int) -> list[RunConfig]:
@@ -107,8 +128,7 @@ def _row(number: int, config: RunConfig, plan: Plan, speeds: dict[str, Speed]) -
     seconds = _seconds(config, plan, speeds)
     return [
         f"#{number}",
-        config.model,
-        config.unfreeze,
+        plan.search.label(config),
         f"{len(made.layers)} of {made.listed} layers",
         f"{made.trainable_parameters:,} weights",
         f"about {duration(seconds)}",

@@ -31,6 +31,11 @@ class Objective:
         return float(getattr(epoch, _PER_EPOCH[self.metric]))
 
 
+_MORE_IS_BETTER = ("val/accuracy", "val/balanced_accuracy", "val/macro_f1", "train/accuracy")
+_LESS_IS_BETTER = (
+    *("val/log_loss", "val/ece", "train/loss"),
+    *(m for m in METRICS if m.startswith("cost/") and m != "cost/frozen_parameters"),
+)
 _PER_EPOCH = {"val/accuracy": "val_accuracy", "val/log_loss": "val_loss"}
 
 
@@ -38,7 +43,7 @@ def make_objectives(maximize: Sequence[str], minimize: Sequence[str]) -> tuple[O
     """Objectives by metric names; validation accuracy if none is named.
 
     Raises:
-        ConfigError: a metric that runs do not have, one of the test set, or one named twice.
+        ConfigError: a metric that runs do not have, one of the test set, one named twice, or the worst of one wanted.
     """
     named = [Objective(m, True) for m in maximize] + [Objective(m, False) for m in minimize]
     for objective in named:
@@ -52,6 +57,9 @@ def make_objectives(maximize: Sequence[str], minimize: Sequence[str]) -> tuple[O
                 f'no metric "{objective.metric}"',
                 f"{did_you_mean(objective.metric, METRICS)} There are {', '.join(METRICS)}.".strip(),
             )
+        if objective.metric in (_LESS_IS_BETTER if objective.maximize else _MORE_IS_BETTER):
+            less, right = ("less", "--minimize") if objective.maximize else ("more", "--maximize")
+            raise ConfigError(f"{less} of {objective.metric} is better", f"Take {right} {objective.metric}.")
     names = [o.metric for o in named]
     if twice := [n for n in names if names.count(n) > 1]:
         raise ConfigError(f'the metric "{twice[0]}" is named twice')

@@ -215,10 +215,8 @@ def _at_hand(
     if listed and not there:
         raise next(iter(problems.values()))
     taken = there or (EMBEDDED_MODEL,)
-    reasons = "; ".join(f"{model}: {e.what}" for model, e in problems.items())
-    say(
-        f"NOTICE: sweeping {', '.join(taken)} instead of {', '.join(wanted)}, whose weights are not at hand ({reasons})"
-    )
+    missing = f"the weights of {', '.join(problems)} are not on this machine and cannot be downloaded"
+    say(f"NOTICE: {missing}, so this sweep is over {', '.join(taken)} instead of {', '.join(wanted)}")
     return taken
 
 
@@ -230,20 +228,21 @@ def _require_same(request: Request, kept: Definition) -> None:
     """
     problems = []
     if request.space is not None and dict(read_space(request.space).content) != dict(kept.space):
-        problems.append(f"--space {request.space}")
+        problems.append(f"--space {kept.space_name}, not {request.space}")
     if request.models and set(request.models) != set(kept.models):
-        problems.append(f"--model {','.join(request.models)}, not {','.join(kept.models)}")
+        problems.append(f"--model {','.join(kept.models)}, not {','.join(request.models)}")
     for name, value in _settled(request.options or {}).items():
         before = getattr(resolve(kept.options), name)
         if checked(name, value) != before:
-            problems.append(f"{flag(name)} {value}, not {'auto' if before is None else before}")
+            problems.append(f"{flag(name)} {'auto' if before is None else before}, not {value}")
     for name in ("maximize", "minimize", "sampler", "pruner"):
         asked, before = getattr(request, name), getattr(kept, name)
         if asked and asked != before:
-            problems.append(f"--{name} {asked if isinstance(asked, str) else ','.join(asked)}")
+            texts = [value if isinstance(value, str) else ",".join(value) or "nothing" for value in (before, asked)]
+            problems.append(f"--{name} {texts[0]}, not {texts[1]}")
     if problems:
         raise StudyError(
-            f'the sweep "{request.name}" was begun with something else than {"; ".join(problems)}',
+            f'the sweep "{request.name}" was begun with {"; ".join(problems)}',
             "Go on without these options, or take another --name.",
         )
 

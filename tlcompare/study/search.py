@@ -99,6 +99,17 @@ class Search:
         return {n: d for n, d in (strategy | recipe).items() if not (isinstance(d, Choices) and _single(d))}
 
     @property
+    def choices(self) -> dict[str, str]:
+        """What is open to be chosen, in words, by name."""
+        found = {"model": ", ".join(self.models)} if len(self.models) > 1 else {}
+        for model in self.models:
+            domains = self.domains(model)
+            blocks = [n for n in domains if n.removeprefix(f"{model}.") in self.layers[model].blocks]
+            found |= {n: str(d) for n, d in domains.items() if n not in blocks}
+            found |= {f"blocks of {model}": f"any subset of {', '.join(self.layers[model].blocks)}"} if blocks else {}
+        return found
+
+    @property
     def conditional(self) -> bool:
         """Whether backbones have parameters of their own, so that not every trial has the same."""
         return isinstance(self.space.unfreeze, AnyBlocks) and len(self.models) > 1 and "unfreeze" not in self.fixed
@@ -120,6 +131,14 @@ class Search:
             open_ = {name: value for name, value in open_.items() if name not in _HEAD_ALONE}
             single = {name: value for name, value in single.items() if name not in _HEAD_ALONE}
         return resolve(single, open_, self.fixed, {"model": model, "unfreeze": text, "seed": self.seed})
+
+    def label(self, config: RunConfig) -> str:
+        """A configuration in a few words: backbone, strategy, and what else the space leaves open."""
+        trains = bool(self.plan(config).parameters)
+        names = [n for n, d in self.recipe.items() if len(d.values) != 1 and (trains or n not in _HEAD_ALONE)]
+        shown = [f"{name} {_shown(getattr(config, name))}" for name in names]
+        shown += [f"seed {config.seed}"] if config.seed != self.seed else []
+        return " ".join([config.model, config.unfreeze, *shown])
 
     def plan(self, config: RunConfig, classes: int = 2) -> FreezePlan:
         return make_plan(self.layers[config.model], config.unfreeze, classes)
@@ -257,6 +276,10 @@ def _strategies(search: Search, model: str) -> list[tuple[str, str]]:
     if isinstance(space.unfreeze, Choices):
         return [(f"space {space.name}: unfreeze[{i}]", str(t)) for i, t in enumerate(space.unfreeze.values)]
     return []
+
+
+def _shown(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _single(domain: Choices) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -373,16 +373,3 @@ def _step(text: Any, percent: bool) -> float:
     if not math.isfinite(step):
         raise ValueError(f"step must be a number, not {text!r}")
     return step
-
-
-def describe(space: Space, models: Iterable[str]) -> list[str]:
-    """The open choices of a space, one line each."""
-    lines = [f"model: {', '.join(models)}"]
-    if isinstance(space.unfreeze, Depth):
-        lines.append(f"depth: {space.unfreeze.share}, share of the layers from the end")
-        lines.append(f"snapped to: {' or '.join(space.unfreeze.snap)}")
-    elif isinstance(space.unfreeze, AnyBlocks):
-        lines.append("unfreeze: any subset of blocks")
-    else:
-        lines.append(f"unfreeze: {space.unfreeze}")
-    return lines + [f"{name}: {domain}" for name, domain in space.recipe.items()]

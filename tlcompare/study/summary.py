@@ -51,10 +51,11 @@ def leave_summary(log: SweepLog, name: str, study: optuna.Study, plan: Plan, sto
     link = how_to_open(save_view(log, name))
     lines = [f"sweep        {name}: {stopped}; {_counts(study)}"]
     if best:
-        lines += [f"{'best' if i == 0 else '':<12} {_described(t, plan)}" for i, t in enumerate(best[:_TOP])]
+        heading = "best" if len(plan.objectives) == 1 else "Pareto set"
+        lines += [f"{heading if i == 0 else '':<12} {_described(t, plan)}" for i, t in enumerate(best[:_TOP])]
         if len(best) > _TOP:
             lines.append(f"{'':<12} and {len(best) - _TOP} more that none is better than in everything")
-        lines += _crowned(best[0], log, name)
+        lines += _crowned(best[0], log, name, plan)
         log.tags({"tlcompare.best_run": best[0].user_attrs["run_id"], "tlcompare.best_trial": best[0].number})
     lines.append(f"table        tlcompare compare --sweep {name}")
     lines.append(f"choose       tlcompare pick --sweep {name}")
@@ -72,10 +73,10 @@ def _counts(study: optuna.Study) -> str:
 def _described(trial: FrozenTrial, plan: Plan) -> str:
     attrs = trial.user_attrs
     values = ", ".join(shown_value(o.metric, v) for o, v in zip(plan.objectives, trial.values, strict=True))
-    return f"#{trial.number} {attrs['backbone']} {attrs['strategy']}: {values}  run {attrs['run_id']}"
+    return f"{attrs['label']}: {values}  run {attrs['run_id']}"
 
 
-def _crowned(best: FrozenTrial, log: SweepLog, name: str) -> list[str]:
+def _crowned(best: FrozenTrial, log: SweepLog, name: str, plan: Plan) -> list[str]:
     """Register the model of the best trial, and say so."""
     attrs = best.user_attrs
     description = f"Trial {best.number} of sweep {name}: {attrs['backbone']}, unfreeze {attrs['strategy']}."
@@ -83,7 +84,8 @@ def _crowned(best: FrozenTrial, log: SweepLog, name: str) -> list[str]:
         version = crown(attrs["run_id"], log.run_id, name, description)
     except TrackingError as e:
         return [f"champion     none: {e.what}"]
-    return [f"champion     models:/{name}@{CHAMPION} (version {version})"] if version else []
+    rule = f", the best in {plan.objectives[0].metric}" if len(plan.objectives) > 1 else ""
+    return [f"champion     models:/{name}@{CHAMPION} (trial {best.number}, version {version}{rule})"] if version else []
 
 
 def _note(

@@ -142,7 +142,7 @@ class _Sweep:
         self._describe()
         self._settle_running()
         self._discard_leftovers()
-        self._study.set_user_attr(_LIMITS, asdict(limits))
+        self._study.set_user_attr(_LIMITS, asdict(replace(limits, timeout=None)))
         self._study.pruner = make_pruner(plan.definition.pruner, plan.epochs)
         done = self._done()
         self._view.say(f"going on with sweep {self._name}: {done} trials are done" if done else f"sweep {self._name}")
@@ -177,7 +177,10 @@ class _Sweep:
         elif limits.patience and stale >= limits.patience and not waiting:
             self._stopped = f"nothing has improved for {stale} trials (--patience 0 goes on)"
         elif len(trials) >= self._failed_earlier + limits.trials and not waiting:
-            self._stopped = f"all {limits.trials} trials are done"
+            done = len(trials) - self._failed_earlier
+            self._stopped = (
+                f"all {done} trials are done" if done == limits.trials else f"{done} trials are done already"
+            )
         return bool(self._stopped)
 
     def _next(self) -> Job:
@@ -202,14 +205,16 @@ class _Sweep:
         seeds = [t for t in self._study.get_trials(deepcopy=False)[:number] if t.user_attrs.get(_KEY) == key]
         config = replace(config, seed=config.seed + sum(t.state != TrialState.FAIL for t in seeds))
         run_id = open_trial(self._log, self._name, number, config)
-        attributes = {_KEY: key, _RUN: run_id, _KNOWN: index, "backbone": config.model, "strategy": config.unfreeze}
+        label = f"#{number} {search.label(config)}"
+        attributes = {_KEY: key, _RUN: run_id, _KNOWN: index, "label": label}
+        attributes |= {"backbone": config.model, "strategy": config.unfreeze}
         for name, value in attributes.items():
             trial.set_user_attr(name, value)
         self._running[number] = trial
         self._replayed[number] = self._study.get_trials(deepcopy=False)[number].last_step or 0
         self._never_pruned[number] = number < plan.baselines or config.seed > search.seed
         best = tuple(tuple(t.values) for t in self._best_trials())
-        return Job(number, config, run_id, plan.limits.log_models, plan.objectives, best)
+        return Job(number, label, config, run_id, plan.limits.log_models, plan.objectives, best)
 
     def _known_index(self, number: int) -> int | None:
         """Which of the known candidates trial `number` is: first each once, then those that failed, once more."""

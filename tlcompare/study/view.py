@@ -55,7 +55,7 @@ class View:
         self._show()
 
     def started(self, job: Job) -> None:
-        self._rows[job.number] = _Row(title(job))
+        self._rows[job.number] = _Row(job.label)
         self._show()
 
     def progress(self, job: Job, what: str, share: float | None) -> None:
@@ -72,7 +72,7 @@ class View:
         self.best, self.done = best, done
         self._ended += 1
         left = f"  {self._left()} left" if self.live is None and self.done < self.total else ""
-        self._print(f"{done:>3}/{self.total}  {title(job)}  {result}  best {best}{left}")
+        self._print(f"{done:>3}/{self.total}  {job.label}  {result}  best {best}{left}")
         self._show()
 
     def _print(self, text: str) -> None:
@@ -98,12 +98,6 @@ class View:
             bar = ProgressBar(total=1, completed=row.share, width=24) if row.share is not None else ""
             table.add_row(row.title, bar, f"{row.what}  {row.accuracy}")
         self.live.update(table)
-
-
-def title(job: Job) -> str:
-    """A trial in a few words."""
-    seed = f" seed {job.config.seed}" if job.config.seed else ""
-    return f"#{job.number} {job.config.model} {job.config.unfreeze}{seed}"
 
 
 def duration(seconds: float) -> str:

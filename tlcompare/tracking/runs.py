@@ -10,6 +10,7 @@ import re
 import signal
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,7 +78,9 @@ class RunLog:
         self.text(path, rows.to_csv(index=False, float_format="%.6g"))
 
     def figure(self, path: str, figure: Figure) -> None:
-        MlflowClient().log_figure(self.run_id, figure, path)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # a class name in a script that no font here has
+            MlflowClient().log_figure(self.run_id, figure, path)
 
 
 @contextmanager
