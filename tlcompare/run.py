@@ -13,7 +13,7 @@ from tlcompare.preparation import Prepared, announce, prepare
 from tlcompare.progress import Reporter, reporting
 from tlcompare.tracking.models import log_dataset, log_model
 from tlcompare.tracking.record import final_metrics, log_end, log_epoch, log_predictions, log_start
-from tlcompare.tracking.runs import RunLog, open_run, require_store
+from tlcompare.tracking.runs import RunLog, open_run, require_store, stop_if_asked
 from tlcompare.training.batches import Images
 from tlcompare.training.evaluate import Scores, predict, score
 from tlcompare.training.fit import Epoch, fit
@@ -94,6 +94,7 @@ def _train(
     images = Images(store, preprocessing, str(config.augment), int(config.views or 1), config.seed, compute.device)
 
     def on_epoch(epoch: Epoch) -> None:
+        stop_if_asked()
         log_epoch(log, epoch)
         reporter.epoch(epoch)
 

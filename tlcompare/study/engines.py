@@ -24,7 +24,7 @@ from tlcompare.errors import UserError
 from tlcompare.files import first_line
 from tlcompare.run import train_child
 from tlcompare.study.objective import Objective, worth_keeping
-from tlcompare.tracking.runs import Pruned, undisturbed
+from tlcompare.tracking.runs import Pruned, stop_if_asked, undisturbed
 from tlcompare.training.fit import Epoch
 
 _GRACE_S = 6.0
@@ -264,8 +264,9 @@ def _attempt(job: Job, watch: Watch) -> Outcome:
         result = train_child(job.config, job.run_id, _Reporter(job, watch), keep_model)
     except Pruned as e:
         return Outcome("pruned", reason=str(e))
-    except UserError as e:
-        return Outcome("failed", reason=str(e))
     except Exception as e:
-        return Outcome("failed", reason=f"{type(e).__name__}: {first_line(e)}", detail=traceback.format_exc())
+        stop_if_asked()  # a signal in the middle of a write to MLflow makes what follows fail
+        known = isinstance(e, UserError)
+        reason = str(e) if known else f"{type(e).__name__}: {first_line(e)}"
+        return Outcome("failed", reason=reason, detail="" if known else traceback.format_exc())
     return Outcome("finished", metrics=result.metrics)

@@ -39,7 +39,7 @@ from tlcompare.study.studies import (
 from tlcompare.study.summary import leave_summary, leave_table
 from tlcompare.study.view import View, viewing
 from tlcompare.tracking.reading import LoggedRun, readable, sweep_names, trials_of
-from tlcompare.tracking.runs import require_store, shown_uri, terminable, tracking_uri, undisturbed
+from tlcompare.tracking.runs import require_store, shown_uri, stop_if_asked, terminable, tracking_uri, undisturbed
 from tlcompare.tracking.sweeps import (
     SweepLog,
     discard_models,
@@ -88,7 +88,11 @@ def sweep(request: Request) -> Swept:
                 f'{shown_uri()} holds a sweep "{name}" whose study is not in {shown(url)}',
                 "Go on with it from its folder or with its --storage, or take another --name.",
             )
-        plan = make_plan(request, kept, limits, view.say)
+        try:
+            plan = make_plan(request, kept, limits, view.say)
+        except KeyboardInterrupt:
+            view.say("Interrupted while it was prepared; no trial has begun.")
+            raise
         if kept is None:
             name = studies.create(name, plan.definition, plan.objectives, sweep_names()).study_name
         assert name is not None
@@ -166,6 +170,7 @@ class _Sweep:
 
     def _enough(self) -> bool:
         """Whether no further trial begins; `_stopped` then says why."""
+        stop_if_asked()
         limits = self._plan.limits
         trials = self._study.get_trials(deepcopy=False)
         waiting = any(t.state == TrialState.WAITING for t in trials)

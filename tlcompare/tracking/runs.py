@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -200,19 +201,35 @@ def undisturbed() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+_signals: list[int] = []
+
+
 @contextmanager
 def terminable() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not the main thread, where signals do not arrive
+    """SIGTERM ends the block as Ctrl-C does: by an exception, and by `stop_if_asked` should that get lost."""
+    if signal.getsignal(signal.SIGTERM) is _stop or threading.current_thread() is not threading.main_thread():
         yield
         return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    signal.signal(signal.SIGTERM, _stop)
+    if before[signal.SIGINT] is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        _signals.clear()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def stop_if_asked() -> None:
+    """Raise once more what a signal has raised: in a finalizer or a callback from C, Python drops exceptions."""
+    if _signals:
+        _stop(_signals[-1], None)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    _signals.append(number)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
