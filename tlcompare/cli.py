@@ -56,7 +56,9 @@ def main(debug: bool) -> None:
     tlcompare layers mobilenet                                     what there is to unfreeze
     tlcompare plan --model mobilenet --unfreeze 50 --classes 5     what would train
     tlcompare train --model mobilenet --unfreeze 50 --data photos/ train it
+    tlcompare sweep --data photos/ --trials 40                     let Optuna explore what to unfreeze
     tlcompare compare                                              the runs side by side
+    tlcompare pick --sweep default-1                               one strategy, by a stated rule
     mlflow ui                                                      everything about them
     """
 
