@@ -290,6 +290,22 @@ def test_failed_baselines_are_tried_again_when_the_sweep_goes_on(sweep, tmp_path
     assert [r.data.params["strategy"] for r in children("mended")[4:6]] == ["frozen", "top"]
 
 
+@pytest.mark.parametrize("how", [["--sampler", "gp"], ["--sampler", "nsga2"], ["--pruner", "hyperband"]])
+def test_every_sampler_and_pruner_runs_a_sweep(sweep, how):
+    sweep(*how, "--trials", 6, "--log-models", "none")
+    assert_they_agree("default-1", 6)
+    assert TrialState.FAIL not in {t.state for t in study().trials}
+
+
+def test_a_sweep_stops_when_nothing_improves_and_can_go_on(sweep):
+    """Weights of the model cannot get fewer than those of the first trial."""
+    options = ["--minimize", "cost/trainable_parameters", "--log-models", "none", "--name", "patient"]
+    assert "nothing has improved for 2 trials" in sweep(*options, "--patience", 2).stdout
+    assert_they_agree("patient", 4 + 2)
+    sweep(*options, "--patience", 0, "--trials", 7)
+    assert_they_agree("patient", 7)
+
+
 def test_a_sweep_that_has_no_time_leaves_a_summary_all_the_same(sweep):
     assert "the time of 0.001 s is over" in sweep("--timeout", "0.001s").stdout
     assert parent().info.status == "FINISHED"
@@ -299,8 +315,11 @@ def test_a_sweep_that_has_no_time_leaves_a_summary_all_the_same(sweep):
 
 
 @pytest.mark.slow
-def test_two_jobs_give_the_same_as_one(sweep):
-    options = ["--trials", 6, "--sampler", "random", "--pruner", "off", "--log-models", "none", "--seed", 5]
+@pytest.mark.parametrize(
+    "how", [["--sampler", "random", "--pruner", "off"], ["--space", "depth"]], ids=["random", "grid"]
+)
+def test_two_jobs_give_the_same_as_one(sweep, how):
+    options = [*how, "--trials", 6, "--log-models", "none", "--seed", 5]
     sweep(*options, "--name", "one")
     sweep(*options, "--name", "two", "--jobs", 2)
     assert_they_agree("two", 6)

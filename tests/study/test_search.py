@@ -41,6 +41,19 @@ def test_the_baselines_are_the_reports_or_the_last_blocks(lite, mobilenet):
     assert baselines(lite) == ["frozen", "top", "block7+top", "all"]
 
 
+def test_a_list_is_checked_with_its_recipe_and_keeps_its_numbers_when_a_backbone_is_left_out():
+    trials = [
+        {"model": "resnet50", "unfreeze": "conv5"},
+        {"model": "mobilenet", "unfreeze": "all", "head_first": "15"},
+        {"model": "mobilenet", "unfreeze": "conv5"},
+    ]
+    content = {"recipe": {"epochs": "20"}, "trials": trials[:2]}
+    (only,) = bind(parse_space(content, "mine", "mine"), ["mobilenet"], {}).always_first
+    assert (only.config.epochs, only.config.head_first) == (20, 15)
+    with pytest.raises(StrategyError, match=r"trials\[2\]"):
+        bind(parse_space(content | {"trials": trials}, "mine", "mine"), ["mobilenet"], {})
+
+
 def test_the_report_is_the_table_of_the_report():
     listed = [(t["model"], t["unfreeze"]) for t in read_space("report").trials]
     assert listed == [

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from tlcompare.config import RunConfig, resolve
-from tlcompare.errors import ConfigError, StrategyError, UserError
+from tlcompare.errors import ConfigError, StrategyError
 from tlcompare.freezing.layers import LayerList, build_and_trace
 from tlcompare.freezing.strategy import FreezePlan, make_plan, some_blocks, tail
 from tlcompare.preparation import configuration_key
@@ -61,7 +61,7 @@ class Search:
     def always_first(self) -> tuple[Candidate, ...]:
         """The trials that do not depend on results: the fixed list, or the baselines of every backbone in turn."""
         if self.space.trials:
-            return tuple(self._listed())
+            return tuple(Candidate(self.listed(t), {}) for t in self.space.trials if t["model"] in self.models)
         if "unfreeze" in self.fixed:
             columns = [[str(self.fixed["unfreeze"])] for _ in self.models]
         else:
@@ -132,6 +132,11 @@ class Search:
             single = {name: value for name, value in single.items() if name not in _HEAD_ALONE}
         return resolve(single, open_, self.fixed, {"model": model, "unfreeze": text, "seed": self.seed})
 
+    def listed(self, trial: Mapping[str, Any]) -> RunConfig:
+        """The configuration of one entry of a list of trials."""
+        single = {name: domain.values[0] for name, domain in self.space.recipe.items()}
+        return resolve(single, trial, self.fixed, {"seed": self.seed})
+
     def label(self, config: RunConfig) -> str:
         """A configuration in a few words: backbone, strategy, and what else the space leaves open."""
         trains = bool(self.plan(config).parameters)
@@ -160,11 +165,6 @@ class Search:
         if isinstance(unfreeze, AnyBlocks):
             return some_blocks(layers, [b for b in layers.blocks if params.get(f"{model}.{b}")])
         return str(params.get("unfreeze", unfreeze.values[0]))
-
-    def _listed(self) -> Iterator[Candidate]:
-        for trial in self.space.trials:
-            single = {name: domain.values[0] for name, domain in self.space.recipe.items()}
-            yield Candidate(resolve(single, trial, self.fixed, {"seed": self.seed}), {})
 
     def _points(self) -> Iterator[Candidate]:
         for model in self.models:
@@ -232,8 +232,6 @@ def bind(space: Space, models: Sequence[str], fixed: Mapping[str, Any]) -> Searc
     if space.trials:
         if "unfreeze" in fixed:
             raise ConfigError(f"--unfreeze: space {space.name} is a list of trials that name theirs")
-        kept = tuple(t for t in space.trials if t["model"] in models)
-        space = replace(space, trials=kept)
     image_size = fixed.get("image_size")
     layers = {m: build_and_trace(m, None if image_size is None else int(image_size)) for m in models}
     search = Search(space, layers, dict(fixed), int(fixed.get("seed", 0)))
@@ -245,8 +243,8 @@ def bind(space: Space, models: Sequence[str], fixed: Mapping[str, Any]) -> Searc
                 raise StrategyError(f"{place}: {e.what}", e.hint) from e
     for number, trial in enumerate(space.trials):
         try:
-            resolve(trial, fixed)
-        except UserError as e:
+            search.listed(trial)
+        except ConfigError as e:
             raise ConfigError(f"space {space.name}: trials[{number}]: {e.what}", e.hint) from e
     return search
 
