@@ -92,10 +92,22 @@ class RunConfig:
     )
     seed: int = option(0, "Seed of the head, the order and the views.", at_least=0, at_most=2**31 - 1)
     precision: str | None = option(
-        None, "Training precision; auto is bf16 where the device does it natively.", choices=("bf16", "fp32")
+        None,
+        "Training precision; auto is bf16 on CUDA, and on a CPU with bf16 instructions whichever trains faster.",
+        choices=("bf16", "fp32"),
     )
     device: str | None = option(
         None, "Device; auto takes CUDA, else MPS, else the CPU.", choices=("cpu", "cuda", "mps")
+    )
+    cache_gb: float = option(
+        20.0,
+        "Disk for features of frozen layers, in GB; what was not used for longest leaves first. 0 computes them anew "
+        "in every epoch.",
+        at_least=0,
+        at_most=1e6,
+    )
+    compile: bool = option(
+        False, "Compile what trains with torch.compile: about a minute per cut, then faster steps; for long training."
     )
     threads: int | None = option(None, "CPU threads; auto is torch's choice.", at_least=1, at_most=1024)
     score_test: bool = option(False, "Score the test set too and mark the run as having opened it.")

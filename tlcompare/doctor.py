@@ -16,7 +16,8 @@ from tlcompare.config import RunConfig
 from tlcompare.files import cache_dir, folder_size
 from tlcompare.tracking.runs import shown_uri, store_problem
 from tlcompare.training.device import choose_compute
-from tlcompare.training.latency import folder as latency_folder
+from tlcompare.training.latency import KIND
+from tlcompare.training.measured import folder
 
 _PACKAGES = ("torch", "torchvision", "timm", "mlflow", "optuna", "numpy", "pillow", "scikit-learn")
 
@@ -29,14 +30,17 @@ def examine() -> dict[str, dict[str, str]]:
         | {name: _version(name) for name in _PACKAGES},
         "compute": {
             "device": f"{compute.device} ({compute.device_name})",
-            "precision": f"{compute.precision} (auto)",
+            "precision": "whichever trains a backbone faster (auto)"
+            if compute.device == "cpu" and compute.precision == "bf16"
+            else f"{compute.precision} (auto)",
             "threads": str(compute.threads),
         },
         "caches": {
             "folder": f"{cache_dir()} ({shutil.disk_usage(_existing(cache_dir())).free / 1e9:.1f} GB free)",
             "pixel stores": _size(cache_dir() / "pixels"),
+            "features": _size(cache_dir() / "features"),
             "data sets": _size(cache_dir() / "datasets"),
-            "latencies": _size(latency_folder()),
+            "latencies": _size(folder(KIND)),
             "hugging face": f"{HF_HUB_CACHE}: {_size(Path(HF_HUB_CACHE))}",
             "torch hub": f"{torch.hub.get_dir()}: {_size(Path(torch.hub.get_dir()))}",
         },

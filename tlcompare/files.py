@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tlcompare.errors import UserError
 
@@ -93,6 +95,21 @@ def write_atomically(path: Path, text: str) -> None:
         _sync(path.parent)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def sealed(value: Any) -> str:
+    """A value as JSON behind its own SHA-256, so that `unsealed` notices damage."""
+    body = json.dumps(value)
+    return f"{hashlib.sha256(body.encode()).hexdigest()}\n{body}"
+
+
+def unsealed(path: Path) -> Any:
+    """The value in a file that `sealed` made; None if there is no such file or it was damaged."""
+    try:
+        seal, _, body = path.read_text(encoding="utf-8").partition("\n")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return json.loads(body) if hashlib.sha256(body.encode()).hexdigest() == seal else None
 
 
 def folder_size(path: Path) -> int:

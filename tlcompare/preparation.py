@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ import torch
 from tlcompare.backbones.registry import Backbone, get_backbone
 from tlcompare.backbones.weights import load_weights
 from tlcompare.config import RunConfig
+from tlcompare.data.images import Preprocessing
 from tlcompare.data.pixels import PixelStore, loose_images, open_store
 from tlcompare.data.sources import Source, find_source
 from tlcompare.data.splits import Split, contradictory, make_split, straddling
@@ -20,12 +22,18 @@ from tlcompare.errors import DataError
 from tlcompare.freezing.layers import LayerList, trace
 from tlcompare.freezing.strategy import FreezePlan, make_plan
 from tlcompare.progress import Reporter
+from tlcompare.training.backbone import SharedBackbone
 from tlcompare.training.device import Compute, choose_compute
+from tlcompare.training.heads import TrainedHead
+from tlcompare.training.speed import faster_precision
 
 _NOT_CONFIGURATION = (
     "unfreeze data on_bad_image val_fraction test_fraction split_seed seed device threads "
-    "score_test experiment run_name"
+    "cache_gb compile score_test experiment run_name"
 ).split()
+
+
+_MOST_BACKBONES = 4
 
 
 @dataclass(frozen=True)
@@ -34,18 +42,26 @@ class Prepared:
 
     Attributes:
         config: as settled, without any `auto`.
-        weights: what was loaded into the backbone, for the record.
+        shared: the backbone, with the weights it was loaded with.
     """
 
     config: RunConfig
     compute: Compute
     backbone: Backbone
-    weights: str
+    shared: SharedBackbone
     source: Source
     store: PixelStore
     split: Split
-    layers: LayerList
     plan: FreezePlan
+
+    @property
+    def layers(self) -> LayerList:
+        return self.shared.layers
+
+    @property
+    def weights(self) -> str:
+        """What was loaded into the backbone, for the record."""
+        return self.shared.weights
 
     def suspect_copies(self) -> dict[str, list[list[str]]]:
         """Files that show the same image in more than one part of the data's own split, or in more than one class."""
@@ -62,7 +78,47 @@ def configuration_key(config: RunConfig, plan: FreezePlan) -> str:
     return hashlib.sha256(json.dumps([recipe, plan.essence], sort_keys=True).encode()).hexdigest()[:16]
 
 
-def prepare(config: RunConfig, reporter: Reporter) -> Prepared:
+class Workbench:
+    """What the runs of one process share: the images and the backbones that were opened, and heads trained ahead.
+
+    Images that change on the disk meanwhile are not noticed.
+    """
+
+    def __init__(self) -> None:
+        self.heads: dict[RunConfig, TrainedHead] = {}
+        self._stores: dict[tuple[Path, Preprocessing, str], PixelStore] = {}
+        self._backbones: dict[tuple[str, int, str, int | None, str], SharedBackbone] = {}
+
+    def images(self, source: Source, preprocessing: Preprocessing, on_bad_image: str, reporter: Reporter) -> PixelStore:
+        key = (source.root, preprocessing, on_bad_image)
+        if key not in self._stores:
+            progress = partial(reporter.counting, "reading images")
+            self._stores[key] = open_store(source, preprocessing, on_bad_image, progress)
+        return self._stores[key]
+
+    def backbone(self, backbone: Backbone, config: RunConfig, device: str, reporter: Reporter) -> SharedBackbone:
+        """The backbone on the device, with the weights that the configuration names."""
+        seed = config.seed if config.weights == "none" else None
+        key = (backbone.name, backbone.preprocessing.size, config.weights, seed, device)
+        if key not in self._backbones:
+            torch.manual_seed(config.seed)
+            network = backbone.build()
+            layers = trace(backbone, network)
+            make_plan(layers, config.unfreeze, classes=2)
+            reporter.doing(f"loading the weights of {config.model}")
+            weights = load_weights(
+                network, config.weights, backbone.weights, classifier=backbone.classifier, rename=backbone.rename
+            )
+            layers.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            if len(self._backbones) == _MOST_BACKBONES:
+                del self._backbones[next(iter(self._backbones))]
+            self._backbones[key] = SharedBackbone(layers, weights)
+        shared = self._backbones[key]
+        shared.restore()
+        return shared
+
+
+def prepare(config: RunConfig, reporter: Reporter, workbench: Workbench) -> Prepared:
     """Settle the configuration and build everything; what cannot be is refused before anything slow.
 
     Raises:
@@ -70,17 +126,13 @@ def prepare(config: RunConfig, reporter: Reporter) -> Prepared:
     """
     compute = choose_compute(config)
     backbone = get_backbone(config.model).at_size(config.image_size)
-    torch.manual_seed(config.seed)
-    network = backbone.build()
-    layers = trace(backbone, network)
-    make_plan(layers, config.unfreeze, classes=2)
+    shared = workbench.backbone(backbone, config, compute.device, reporter)
     source = find_source(config.data)
+    if config.precision is None and compute.device == "cpu" and compute.precision == "bf16":
+        reporter.doing(f"measuring how fast {config.model} trains here")
+        compute = faster_precision(shared.layers, backbone.preprocessing.size, compute)
     config = _settle(config, compute, backbone, source)
-    reporter.doing(f"loading the weights of {config.model}")
-    weights = load_weights(
-        network, config.weights, backbone.weights, classifier=backbone.classifier, rename=backbone.rename
-    )
-    store = open_store(source, backbone.preprocessing, config.on_bad_image, reporter.reading)
+    store = workbench.images(source, backbone.preprocessing, config.on_bad_image, reporter)
     split = make_split(
         store.hashes,
         store.labels,
@@ -92,8 +144,8 @@ def prepare(config: RunConfig, reporter: Reporter) -> Prepared:
     )
     if config.score_test and not len(split.test):
         raise DataError(f"--score-test: {source.root} has no test images")
-    plan = make_plan(layers, config.unfreeze, len(store.classes))
-    return Prepared(config, compute, backbone, weights, source, store, split, layers, plan)
+    plan = make_plan(shared.layers, config.unfreeze, len(store.classes))
+    return Prepared(config, compute, backbone, shared, source, store, split, plan)
 
 
 def announce(prepared: Prepared, reporter: Reporter) -> None:

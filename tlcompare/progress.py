@@ -11,7 +11,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tlcompare.training.fit import Epoch
+from tlcompare.training.epochs import Epoch
 
 
 class Reporter(Protocol):
@@ -23,8 +23,8 @@ class Reporter(Protocol):
     def doing(self, what: str) -> None:
         """What goes on now; it has no known length."""
 
-    def reading(self, done: int, total: int) -> None:
-        """Images decoded so far."""
+    def counting(self, what: str, done: int, total: int) -> None:
+        """So many images of all are done: decoded, or passed through the frozen part."""
 
     def step(self, epoch: int, step: int, steps: int, loss: float, accuracy: float) -> None:
         """One optimizer step done."""
@@ -50,12 +50,12 @@ class RunReporter:
         if self._progress and self._task is not None:
             self._progress.update(self._task, description=what, completed=0, total=None)
 
-    def reading(self, done: int, total: int) -> None:
+    def counting(self, what: str, done: int, total: int) -> None:
         if self._progress and self._task is not None:
-            self._progress.update(self._task, description="reading images", completed=done, total=total)
+            self._progress.update(self._task, description=what, completed=done, total=total)
         elif done == total or time.monotonic() - self._said > 10:
             self._said = time.monotonic()
-            self.say(f"reading images: {done} of {total}")
+            self.say(f"{what}: {done} of {total}")
 
     def step(self, epoch: int, step: int, steps: int, loss: float, accuracy: float) -> None:
         if self._progress and self._task is not None:

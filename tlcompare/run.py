@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
 from tlcompare.config import RunConfig
-from tlcompare.freezing.graph import Classifier
-from tlcompare.preparation import Prepared, announce, prepare
+from tlcompare.freezing.graph import Classifier, cut_points
+from tlcompare.preparation import Prepared, Workbench, announce, prepare
 from tlcompare.progress import Reporter, reporting
 from tlcompare.tracking.models import log_dataset, log_model
 from tlcompare.tracking.record import final_metrics, log_end, log_epoch, log_predictions, log_start
 from tlcompare.tracking.runs import RunLog, open_run, require_store, stop_if_asked
 from tlcompare.training.batches import Images
+from tlcompare.training.epochs import Epoch, Fitted
 from tlcompare.training.evaluate import Scores, predict, score
-from tlcompare.training.fit import Epoch, fit
-from tlcompare.training.latency import folder, measure
+from tlcompare.training.feed import Stream, make_feed
+from tlcompare.training.fit import fit
+from tlcompare.training.heads import fit_head
+from tlcompare.training.latency import KIND, measure
+from tlcompare.training.measured import folder
 
 
 @dataclass(frozen=True)
@@ -47,19 +52,23 @@ def train(config: RunConfig, expected_digest: str | None = None) -> RunResult:
     """
     require_store()
     with reporting(config.epochs) as reporter:
-        prepared = prepare(config, reporter)
+        workbench = Workbench()
+        prepared = prepare(config, reporter, workbench)
         announce(prepared, reporter)
         if expected_digest and expected_digest != prepared.store.digest:
             reporter.say("warning: the images are not those of the earlier run; expect another result")
         with open_run(config) as log:
-            return _train(log, prepared, reporter, keep_model=lambda metrics: True)
+            return _train(log, prepared, reporter, workbench)
 
 
 def train_child(
     config: RunConfig,
     run_id: str,
     reporter: Reporter,
+    workbench: Workbench,
     keep_model: Callable[[Mapping[str, float]], bool],
+    ahead: Sequence[RunConfig],
+    kept: Sequence[str],
 ) -> RunResult:
     """Train as one trial of a sweep, in the MLflow run that the sweep made for it.
 
@@ -67,59 +76,74 @@ def train_child(
         config: the options.
         run_id: of that run; whatever fails is in it.
         reporter: is told of every epoch, and may raise `Pruned` then.
+        workbench: what the trials of this process share.
         keep_model: whether the model is worth keeping, from the final metrics.
+        ahead: trials to come whose heads may train together with this one's.
+        kept: the cuts, by their nodes, at which the sweep keeps features of this backbone.
 
     Raises:
         Pruned: as the reporter raised it.
         UserError: what went wrong, also in the run.
     """
     with open_run(config, run_id) as log:
-        return _train(log, prepare(config, reporter), reporter, keep_model)
+        prepared = prepare(config, reporter, workbench)
+        return _train(log, prepared, reporter, workbench, keep_model, ahead, kept)
 
 
 def _train(
-    log: RunLog, prepared: Prepared, reporter: Reporter, keep_model: Callable[[Mapping[str, float]], bool]
+    log: RunLog,
+    prepared: Prepared,
+    reporter: Reporter,
+    workbench: Workbench,
+    keep_model: Callable[[Mapping[str, float]], bool] = lambda metrics: True,
+    ahead: Sequence[RunConfig] = (),
+    kept: Sequence[str] | None = None,
 ) -> RunResult:
     """The part of a run that happens inside its MLflow run."""
     config, compute, store, split = prepared.config, prepared.compute, prepared.store, prepared.split
-    preprocessing = prepared.backbone.preprocessing
+    preprocessing, plan, layers = prepared.backbone.preprocessing, prepared.plan, prepared.layers
     log_start(log, prepared)
     dataset = log_dataset(prepared.source, store)
-    model = Classifier(prepared.layers, prepared.plan.cut, len(store.classes), config.dropout)
+    model = Classifier(layers, plan.cut, len(store.classes), config.dropout, config.seed)
     model.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     reporter.doing("measuring latency")
     latency = measure(model, config.model, preprocessing.size, compute)
     if latency.disturbed:
-        reporter.say(f"warning: latency was measured on a busy machine; to measure it again, delete {folder()}")
+        reporter.say(f"warning: latency was measured on a busy machine; to measure it again, delete {folder(KIND)}")
     images = Images(store, preprocessing, str(config.augment), int(config.views or 1), config.seed, compute.device)
+    feed = make_feed(
+        prepared.shared,
+        plan,
+        images,
+        split,
+        config,
+        compute,
+        None if kept is None else [c for c in cut_points(layers) if c.node in kept],
+        partial(reporter.counting, "computing frozen features"),
+        reporter.say,
+    )
 
     def on_epoch(epoch: Epoch) -> None:
         stop_if_asked()
         log_epoch(log, epoch)
         reporter.epoch(epoch)
 
-    fitted = fit(
-        model,
-        prepared.layers,
-        prepared.plan,
-        images,
-        split,
-        config,
-        compute,
-        on_step=reporter.step,
-        on_epoch=on_epoch,
-        on_notice=reporter.say,
-    )
+    suffix = prepared.shared.compiled(plan.cut) if config.compile else None
+    fitting: Callable[..., Fitted] = partial(fit, suffix=suffix, on_notice=reporter.say)
+    if not plan.parameters and feed.at_cut:
+        fitting = partial(fit_head, ahead=ahead, trained=workbench.heads)
+    fitted = fitting(model, layers, plan, feed, split, config, compute, on_step=reporter.step, on_epoch=on_epoch)
     reporter.doing("scoring, and logging the model")
+    probabilities = {"val": fitted.probabilities}
+    if config.score_test:
+        log.tags({"tlcompare.test_opened": "true"})
+        whole = Stream(feed.val.images, None, None, feed.val.compute)
+        probabilities["test"] = predict(model, whole, split.test)
     scores: dict[str, Scores] = {}
     for part, rows in {"val": split.val, "test": split.test}.items():
-        if part == "test":
-            if not config.score_test:
-                continue
-            log.tags({"tlcompare.test_opened": "true"})
-        probabilities = predict(model, images, rows)
-        scores[part] = score(probabilities, [store.labels[i] for i in rows], store.classes)
-        log_predictions(log, prepared, part, rows, probabilities)
+        if part in probabilities:
+            scores[part] = score(probabilities[part], [store.labels[i] for i in rows], store.classes)
+            log_predictions(log, prepared, part, rows, probabilities[part])
     model_bytes = sum(tensor.nbytes for tensor in model.weights().values())
     metrics = final_metrics(prepared, fitted, scores, latency, model_bytes)
     model_id = None

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tlcompare.backbones.registry import BUILT_IN
-from tlcompare.freezing.graph import FEATURES, Classifier, latest_cut, split
+from tlcompare.freezing.graph import FEATURES, Classifier, between, cut_points, latest_cut
 from tlcompare.freezing.strategy import make_plan
 
 
@@ -14,11 +14,12 @@ def test_prefix_and_suffix_make_the_whole_at_every_block(layer_list, name):
         whole = listed.network.eval()(x)
         for block in listed.blocks:
             changing = {y.name for y in listed.layers if y.block == block}
-            prefix, suffix = split(listed.network, latest_cut(listed, changing).node)
-            between = prefix(x)
-            kept = between.clone()
-            torch.testing.assert_close(suffix(between), whole, rtol=0, atol=0)
-            assert torch.equal(between, kept), "the suffix must not write into what the prefix gave"
+            cut = latest_cut(listed, changing).node
+            prefix, suffix = between(listed.network, None, cut), between(listed.network, cut, None)
+            middle = prefix(x)
+            kept = middle.clone()
+            torch.testing.assert_close(suffix(middle), whole, rtol=0, atol=0)
+            assert torch.equal(middle, kept), "the suffix must not write into what the prefix gave"
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -28,7 +29,7 @@ def test_the_cut_is_before_every_trainable_layer_and_as_late_as_can_be(layer_lis
         plan = make_plan(listed, str(depth), 5)
         first = min(x.number for x in plan.layers if x.weights)
         assert plan.cut.number < first
-        prefix, suffix = split(listed.network, plan.cut.node)
+        prefix, suffix = between(listed.network, None, plan.cut.node), between(listed.network, plan.cut.node, None)
         trainable = {n for n, _ in suffix.named_parameters()}
         assert plan.parameters <= trainable
         assert not plan.parameters & {n for n, _ in prefix.named_parameters()}

@@ -6,7 +6,7 @@ from tlcompare.backbones.registry import BUILT_IN, Backbone, get_backbone
 from tlcompare.data.images import Preprocessing
 from tlcompare.errors import BackboneError
 from tlcompare.freezing._tracing import output_of
-from tlcompare.freezing.graph import FEATURES, latest_cut, split
+from tlcompare.freezing.graph import FEATURES, between, latest_cut
 from tlcompare.freezing.layers import trace
 from tlcompare.freezing.strategy import make_plan
 
@@ -114,7 +114,7 @@ def test_a_cut_is_never_where_a_tuple_flows(layer_list):
     x = torch.randn(2, 3, 64, 64)
     for depth in range(10, len(listed.layers), 20):
         cut = make_plan(listed, str(depth), 5).cut
-        prefix, suffix = split(listed.network, cut.node)
+        prefix, suffix = between(listed.network, None, cut.node), between(listed.network, cut.node, None)
         assert cut.after != FEATURES
         assert prefix(x).shape[1:] == cut.shape
         torch.testing.assert_close(suffix(prefix(x)), listed.network(x))

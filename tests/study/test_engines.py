@@ -5,6 +5,7 @@ import multiprocessing
 import pytest
 from mlflow import MlflowClient
 
+from tlcompare.preparation import Workbench
 from tlcompare.study.engines import InProcess, Job, Processes
 from tlcompare.study.objective import make_objectives
 from tlcompare.tracking.reading import runs_by_id
@@ -51,7 +52,9 @@ def jobs(config, watcher, **options):
 EACH = [{}, {"unfreeze": "top"}, {"weights": "gone.pth"}, {"epochs": 100}]
 
 
-@pytest.mark.parametrize(("engine", "slots"), [(InProcess(), 1), (Processes(2), 2)], ids=["in process", "processes"])
+@pytest.mark.parametrize(
+    ("engine", "slots"), [(InProcess(Workbench()), 1), (Processes(2), 2)], ids=["in process", "processes"]
+)
 def test_an_engine_runs_prunes_and_survives(workplace, config, engine, slots):
     watcher = Watcher()
     each = EACH if slots > 1 else EACH[:3]

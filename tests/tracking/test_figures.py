@@ -7,7 +7,7 @@ from PIL import Image
 from tlcompare.config import RunConfig
 from tlcompare.tracking.figures import confusion, learning_curves
 from tlcompare.training.evaluate import score
-from tlcompare.training.fit import Epoch
+from tlcompare.training.epochs import Epoch
 
 
 def drawn(figure):

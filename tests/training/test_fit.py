@@ -13,10 +13,12 @@ from tlcompare.errors import TrainingError
 from tlcompare.freezing.graph import Classifier
 from tlcompare.freezing.layers import trace
 from tlcompare.freezing.strategy import make_plan
+from tlcompare.training.backbone import SharedBackbone
 from tlcompare.training.batches import Images, shuffled
 from tlcompare.training.device import Compute
 from tlcompare.training.evaluate import predict
-from tlcompare.training.fit import _class_weights, _make_optimizer, _set_learning_rates, fit
+from tlcompare.training.feed import make_feed
+from tlcompare.training.fit import _make_optimizer, _set_learning_rates, class_weights, fit
 
 
 class Bench:
@@ -30,6 +32,7 @@ class Bench:
         network = backbone.build()
         load_weights(network, config.weights, backbone.weights, rename=backbone.rename)
         self.layers = trace(backbone, network)
+        self.shared = SharedBackbone(self.layers, "")
         self.store = open_store(find_source(config.data), backbone.preprocessing)
         self.split = make_split(
             self.store.hashes,
@@ -41,12 +44,28 @@ class Bench:
             seed=0,
         )
         self.plan = make_plan(self.layers, config.unfreeze, 3)
-        self.model = Classifier(self.layers, self.plan.cut, 3, config.dropout)
+        self.model = Classifier(self.layers, self.plan.cut, 3, config.dropout, config.seed)
         self.images = Images(self.store, backbone.preprocessing, str(config.augment), 2, config.seed, "cpu")
         self.before = {n: t.clone() for n, t in self.model.weights().items()}
 
-    def fit(self, **callbacks):
-        return fit(self.model, self.layers, self.plan, self.images, self.split, self.config, self.compute, **callbacks)
+    def feed(self, kept=()):
+        """What training reads, with features kept at these cuts; without any, images through the whole backbone."""
+        return make_feed(
+            self.shared,
+            self.plan,
+            self.images,
+            self.split,
+            self.config,
+            self.compute,
+            kept,
+            lambda done, total: None,
+            lambda text: None,
+        )
+
+    def fit(self, kept=(), fitting=fit, **callbacks):
+        return fitting(
+            self.model, self.layers, self.plan, self.feed(kept), self.split, self.config, self.compute, **callbacks
+        )
 
     def moved(self):
         return {n for n, t in self.model.weights().items() if not torch.equal(t, self.before[n])}
@@ -94,7 +113,8 @@ def test_the_best_epoch_is_kept(config):
     fitted = bench.fit()
     best = fitted.epochs[fitted.best_epoch - 1]
     assert (best.val_accuracy, -best.val_loss) == max((e.val_accuracy, -e.val_loss) for e in fitted.epochs)
-    probabilities = predict(bench.model, bench.images, bench.split.val)
+    probabilities = predict(bench.model.rest, bench.feed().val, bench.split.val)
+    assert np.array_equal(probabilities, fitted.probabilities)
     truth = np.array(bench.store.labels)[bench.split.val]
     assert (probabilities.argmax(1) == truth).mean() == best.val_accuracy
 
@@ -202,9 +222,9 @@ def test_class_balance_weighs_rare_classes_up(config):
     bench = Bench(config(model=MODEL, weights="none", class_balance="weighted"))
     label = np.array(bench.store.labels)
     rows = np.concatenate([np.flatnonzero(label == 0)[:2], np.flatnonzero(label == 1)[:4], np.flatnonzero(label == 2)])
-    assert _class_weights(bench.images, rows, bench.config).tolist() == pytest.approx([18 / 6, 18 / 12, 18 / 36])
+    assert class_weights(bench.images, rows, bench.config).tolist() == pytest.approx([18 / 6, 18 / 12, 18 / 36])
     plain = config(model=MODEL, weights="none")
-    assert _class_weights(bench.images, rows, plain).tolist() == [1, 1, 1]
+    assert class_weights(bench.images, rows, plain).tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize("batch_size", [12, 23])

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tlcompare.data.images import Preprocessing, content_hash, decode, square
 from tlcompare.data.sources import Source
 from tlcompare.errors import DataError
-from tlcompare.files import cache_dir, locked, new_folder, sha256_of
+from tlcompare.files import cache_dir, locked, new_folder, sealed, sha256_of, unsealed
 
 Progress = Callable[[int, int], None]
 _FORMAT = 1
@@ -64,6 +64,7 @@ class PixelStore:
         hashes: content hash of each image.
         pixels: uint8 of shape (images, size, size, 3), read-only.
         bad: files that were left out.
+        pixels_sha256: of the pixels, in the order of the files.
         digest: of the images, labels and parts; the same at every image size.
         decoded: how many images were decoded to open this store; 0 if it was there already.
     """
@@ -74,6 +75,7 @@ class PixelStore:
     hashes: tuple[str, ...]
     pixels: NDArray[np.uint8]
     bad: tuple[BadFile, ...]
+    pixels_sha256: str
     digest: str
     decoded: int
 
@@ -250,9 +252,7 @@ def _build(
             "bad": [asdict(b) for b in bad],
             "pixels_sha256": digest.hexdigest(),
         }
-        body = json.dumps(index)
-        seal = hashlib.sha256(body.encode()).hexdigest()
-        (temporary / "index.json").write_text(f"{seal}\n{body}", encoding="utf-8")
+        (temporary / "index.json").write_text(sealed(index), encoding="utf-8")
 
 
 def _printable(path: str) -> str:
@@ -261,13 +261,10 @@ def _printable(path: str) -> str:
 
 def _read_index(folder: Path) -> dict[str, Any] | None:
     """The index of a store that is there and whole, else None."""
+    index: dict[str, Any] | None = unsealed(folder / "index.json")
     try:
-        seal, _, body = (folder / "index.json").read_text(encoding="utf-8").partition("\n")
-        if hashlib.sha256(body.encode()).hexdigest() != seal:
-            return None
-        index: dict[str, Any] = json.loads(body)
-        return index if sha256_of(folder / "pixels.bin") == index["pixels_sha256"] else None
-    except (OSError, UnicodeDecodeError):
+        return index if index and sha256_of(folder / "pixels.bin") == index["pixels_sha256"] else None
+    except OSError:
         return None
 
 
@@ -283,6 +280,7 @@ def _open(name: str, folder: Path, index: dict[str, Any], size: int, decoded: in
         hashes=tuple(index["hashes"]),
         pixels=pixels,
         bad=tuple(BadFile(**b) for b in index["bad"]),
+        pixels_sha256=index["pixels_sha256"],
         digest=hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32],
         decoded=decoded,
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, fx, nn
 
-from tlcompare.freezing.layers import Layer, LayerList
+from tlcompare.freezing.layers import LayerList
 
 FEATURES = "features"
 
@@ -29,40 +30,50 @@ class Cut:
     node: str
 
 
-def latest_cut(layers: LayerList, changing: Collection[str]) -> Cut:
-    """The latest cut before every layer in `changing` (layer names); after the pooling if there is none."""
+def cut_points(layers: LayerList) -> tuple[Cut, ...]:
+    """Every cut there can be, from the input to the pooled features."""
     layer_of = dict(zip(layers.nodes, layers.layers, strict=True))
     points = set(_single_tensor_points(layers.network))
     reached = layers.layers[0]
-    best: tuple[fx.Node, Layer] | None = None
+    cuts: list[Cut] = []
     for node in layers.network.graph.nodes:
         reached = layer_of.get(node.name, reached)
-        if reached.name in changing:
-            break
-        if node in points and node.meta["gives_tensor"]:
-            best = (node, reached)
-    assert best is not None, "the input is always a point with a single tensor"
-    node, layer = best
-    if node.name not in layer_of:
-        return Cut(FEATURES, layer.number, (layers.features,), node.name)
-    return Cut(layer.name, layer.number, layer.shape, node.name)
+        if node not in points or not node.meta["gives_tensor"]:
+            continue
+        if node.name in layer_of:
+            cuts.append(Cut(reached.name, reached.number, reached.shape, node.name))
+        elif reached is layers.layers[-1]:
+            pooled = Cut(FEATURES, reached.number, (layers.features,), node.name)
+            cuts = [*(c for c in cuts if c.after != FEATURES), pooled]
+    return tuple(cuts)
 
 
-def split(network: fx.GraphModule, node_name: str) -> tuple[fx.GraphModule, fx.GraphModule]:
-    """Prefix and suffix of `network`, cut after a node. Both share its modules and weights."""
+def latest_cut(layers: LayerList, changing: Collection[str]) -> Cut:
+    """The latest cut before every layer in `changing` (layer names); after the pooling if there is none."""
+    first = next((x.number for x in layers.layers if x.name in changing), len(layers.layers) + 1)
+    return next(c for c in reversed(cut_points(layers)) if c.number < first)
+
+
+def between(network: fx.GraphModule, start: str | None, end: str | None) -> fx.GraphModule:
+    """The part of `network` after node `start` up to node `end`, whose modules and weights it shares.
+
+    Args:
+        network: the traced network.
+        start: a node after which a single tensor flows; None is the beginning.
+        end: a later such node, or the same for a part that does nothing; None is the end.
+    """
     nodes = list(network.graph.nodes)
-    at = next(i for i, n in enumerate(nodes) if n.name == node_name)
-    prefix, suffix = fx.Graph(), fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
-    for node in nodes[: at + 1]:
-        copies[node] = prefix.node_copy(node, lambda n: copies[n])
-    prefix.output(copies[nodes[at]])
-    copies = {nodes[at]: suffix.placeholder("x")}
-    after = nodes[at + 1 :]
-    needed = [n for n in nodes[:at] if n.op == "get_attr" and any(u in after for u in n.users)]
-    for node in [*needed, *after]:
-        copies[node] = suffix.node_copy(node, lambda n: copies[n])
-    return fx.GraphModule(network, prefix), fx.GraphModule(network, suffix)
+    place = {n.name: i for i, n in enumerate(nodes)}
+    first = place[start] + 1 if start else 0
+    inside = nodes[first : place[end] + 1 if end else len(nodes)]
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {nodes[first - 1]: graph.placeholder("x")} if start else {}
+    needed = [n for n in nodes[:first] if n.op == "get_attr" and any(u in inside for u in n.users)]
+    for node in [*needed, *inside]:
+        copies[node] = graph.node_copy(node, lambda n: copies[n])
+    if end:
+        graph.output(copies[nodes[place[end]]])
+    return fx.GraphModule(network, graph)
 
 
 class Classifier(nn.Module):
@@ -71,12 +82,13 @@ class Classifier(nn.Module):
     `prefix(x)` is what comes before the cut; `rest(prefix(x))` is the logits.
     """
 
-    def __init__(self, layers: LayerList, cut: Cut, classes: int, dropout: float) -> None:
+    def __init__(self, layers: LayerList, cut: Cut, classes: int, dropout: float, seed: int = 0) -> None:
         super().__init__()
-        self.prefix, self.suffix = split(layers.network, cut.node)
+        self.prefix = between(layers.network, None, cut.node)
+        self.suffix = between(layers.network, cut.node, None)
         self.backbone = layers.network
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(layers.features, classes)
+        self.head = new_head(layers.features, classes, seed)
 
     def rest(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.dropout(self.suffix(x)))
@@ -91,6 +103,13 @@ class Classifier(nn.Module):
             **{f"backbone.{name}": t for name, t in self.backbone.state_dict().items()},
             **{f"head.{name}": t for name, t in self.head.state_dict().items()},
         }
+
+
+def new_head(features: int, classes: int, seed: int) -> nn.Linear:
+    """A linear layer whose random weights depend on nothing but their number and the seed."""
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        return nn.Linear(features, classes)
 
 
 def _single_tensor_points(network: fx.GraphModule) -> list[fx.Node]:

@@ -22,10 +22,11 @@ from typing import Any, Protocol
 from tlcompare.config import RunConfig
 from tlcompare.errors import UserError
 from tlcompare.files import first_line
+from tlcompare.preparation import Workbench
 from tlcompare.run import train_child
 from tlcompare.study.objective import Objective, worth_keeping
 from tlcompare.tracking.runs import Pruned, stop_if_asked, undisturbed
-from tlcompare.training.fit import Epoch
+from tlcompare.training.epochs import Epoch
 
 _GRACE_S = 6.0
 
@@ -43,6 +44,8 @@ class Job:
         objectives: what the sweep is after.
         best: the values of the best trials so far, one row each; with `best`, a model that any of them beats in
             everything is not kept.
+        ahead: configurations of trials to come whose heads may train together with this one's.
+        kept: the cuts, by their nodes, at which features of the backbone are kept.
     """
 
     number: int
@@ -52,6 +55,8 @@ class Job:
     log_models: str
     objectives: tuple[Objective, ...]
     best: tuple[tuple[float, ...], ...]
+    ahead: tuple[RunConfig, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,9 +99,12 @@ class Engine(Protocol):
 class InProcess:
     """One trial after another, in this process."""
 
+    def __init__(self, workbench: Workbench) -> None:
+        self._workbench = workbench
+
     def run(self, jobs: Iterator[Job], watch: Watch) -> None:
         for job in jobs:
-            watch.ended(job, _attempt(job, watch))
+            watch.ended(job, _attempt(job, watch, self._workbench))
 
 
 class Processes:
@@ -187,13 +195,13 @@ def _stop(workers: Sequence[_Worker], busy: Sequence[_Worker]) -> None:
 def _work(connection: Connection) -> None:
     """The life of a worker process: it ends with the sweep, however that ends."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    remote = _Remote(connection)
+    remote, workbench = _Remote(connection), Workbench()
     while True:
         try:
             job = connection.recv()
         except EOFError:
             return
-        remote.send("ended", _attempt(job, remote))
+        remote.send("ended", _attempt(job, remote, workbench))
 
 
 def _die_with_parent() -> None:
@@ -240,8 +248,8 @@ class _Reporter:
     def doing(self, what: str) -> None:
         self._watch.progress(self._job, what, None)
 
-    def reading(self, done: int, total: int) -> None:
-        self._watch.progress(self._job, "reading images", done / total)
+    def counting(self, what: str, done: int, total: int) -> None:
+        self._watch.progress(self._job, what, done / total)
 
     def step(self, epoch: int, step: int, steps: int, loss: float, accuracy: float) -> None:
         epochs = self._job.config.epochs
@@ -252,7 +260,7 @@ class _Reporter:
             raise Pruned(reason)
 
 
-def _attempt(job: Job, watch: Watch) -> Outcome:
+def _attempt(job: Job, watch: Watch, workbench: Workbench) -> Outcome:
     """Run a job; whatever fails in it is its outcome."""
 
     def keep_model(metrics: Mapping[str, float]) -> bool:
@@ -261,7 +269,7 @@ def _attempt(job: Job, watch: Watch) -> Outcome:
         return job.log_models == "all"
 
     try:
-        result = train_child(job.config, job.run_id, _Reporter(job, watch), keep_model)
+        result = train_child(job.config, job.run_id, _Reporter(job, watch), workbench, keep_model, job.ahead, job.kept)
     except Pruned as e:
         return Outcome("pruned", reason=str(e))
     except Exception as e:

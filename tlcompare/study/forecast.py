@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import optuna
-
 from tlcompare.config import RunConfig
+from tlcompare.freezing.graph import Cut
 from tlcompare.study.planning import Plan, Request, make_plan
-from tlcompare.study.studies import (
-    DEFAULT_STORAGE,
-    Definition,
-    Studies,
-    checked_name,
-    make_sampler,
-    require_separate,
-    suggest,
-)
+from tlcompare.study.reuse import costs_of, drawn, expected, kept_cuts, wanted
+from tlcompare.study.studies import DEFAULT_STORAGE, Definition, Studies, checked_name, require_separate
 from tlcompare.study.view import duration
 from tlcompare.tracking.runs import tracking_uri
-from tlcompare.training.speed import Speed, measure_speed, work_behind
-
-_DRAWN = 100
+from tlcompare.training.reuse import Costs
 
 
 def forecast(request: Request) -> str:
@@ -37,18 +27,18 @@ def forecast(request: Request) -> str:
     said: list[str] = []
     kept, limits, done = _kept(request)
     plan = make_plan(request, kept, limits, said.append)
-    speeds = {m: measure_speed(p.layers, p.backbone.preprocessing.size, p.compute) for m, p in plan.prepared.items()}
+    prices = _prices(plan)
     trials = plan.limits.trials
-    known = [c.config for c in plan.known] if not plan.cyclic else _cycled(plan, trials)
-    coming = known[done:trials]
-    rows = [_row(number, config, plan, speeds) for number, config in enumerate(coming, done)]
+    known = [c.config for n in range(trials) if (c := plan.candidate(n)) is not None]
+    coming = known[done:]
+    rows = [_row(number, config, plan, prices) for number, config in enumerate(coming, done)]
     later = max(trials - max(len(known), done), 0)
-    drawn = _drawn(plan) if later else []
-    seconds = sum(_seconds(c, plan, speeds) for c in coming)
+    others = drawn(plan) if later else []
+    seconds = sum(price.features_seconds for price in prices.values()) + sum(_seconds(c, plan, prices) for c in coming)
     megabytes = sum(_megabytes(c, plan) for c in coming)
-    if drawn:
-        seconds += later * sum(_seconds(c, plan, speeds) for c in drawn) / len(drawn)
-        megabytes += later * sum(_megabytes(c, plan) for c in drawn) / len(drawn)
+    if others:
+        seconds += later * sum(_seconds(c, plan, prices) for c in others) / len(others)
+        megabytes += later * sum(_megabytes(c, plan) for c in others) / len(others)
     objectives = ", ".join(f"{o.direction} {o.metric}" for o in plan.objectives)
     store = next(iter(plan.prepared.values())).store
     lines = [
@@ -72,6 +62,7 @@ def forecast(request: Request) -> str:
     lines += [
         "",
         f"time         about {duration(seconds)} of training{pruned}{jobs}, as fast as this machine is now",
+        f"features     {_kept_features(prices)}",
         f"models       {kept_models} (--log-models {plan.limits.log_models})",
     ]
     return "\n".join(lines)
@@ -102,30 +93,57 @@ def _kept(request: Request) -> tuple[Definition | None, dict[str, object], int]:
     return kept, dict(study.user_attrs.get("limits", {})), done
 
 
-def _cycled(plan: Plan, trials: int) -> list[RunConfig]:
-    return [c.config for n in range(trials) if (c := plan.candidate(n)) is not None]
+@dataclass(frozen=True)
+class _Price:
+    """What training of a backbone costs with features kept: the cuts, what computing them costs once, their size."""
+
+    costs: Costs
+    kept: tuple[Cut, ...]
+    images: int
+
+    @property
+    def features_seconds(self) -> float:
+        return self.images * max((self.costs.speed.inference(None, k) for k in self.kept), default=0.0)
+
+    @property
+    def gigabytes(self) -> float:
+        sizes = dict(zip(self.costs.points, self.costs.sizes, strict=True))
+        return float(self.images * sum(sizes[k] for k in self.kept)) / 1e9
 
 
-def _drawn(plan: Plan) -> list[RunConfig]:
-    """Configurations drawn at random, to know what one costs on average."""
-    study = optuna.create_study(sampler=make_sampler("random", plan.search.seed, -1))
-    trials = [study.ask() for _ in range(_DRAWN)]
-    return [plan.search.config(plan.search.draw(partial(suggest, trial))) for trial in trials]
+def _prices(plan: Plan) -> dict[str, _Price]:
+    configs = expected(plan)
+    kept = kept_cuts(plan)
+    return {m: _Price(costs_of(plan, m), kept[m], wanted(plan, m, configs).images) for m in plan.prepared}
 
 
-def _seconds(config: RunConfig, plan: Plan, speeds: dict[str, Speed]) -> float:
-    prepared, speed = plan.prepared[config.model], speeds[config.model]
-    step = speed.training(work_behind(prepared.layers, plan.search.plan(config)))
-    return config.epochs * (len(prepared.split.train) * step + len(prepared.split.val) * speed.forward)
+def _kept_features(prices: Mapping[str, _Price]) -> str:
+    """Where features of frozen layers are kept, and what that takes."""
+    cuts = sum(len(price.kept) for price in prices.values())
+    if not cuts:
+        return "none are kept"
+    size = sum(price.gigabytes for price in prices.values())
+    seconds = sum(price.features_seconds for price in prices.values())
+    return f"kept at {cuts} cuts, {size:.2g} GB, computed once in about {duration(seconds)} and shared by all trials"
+
+
+def _seconds(config: RunConfig, plan: Plan, prices: Mapping[str, _Price]) -> float:
+    """Of training with features kept: reading them, or computing what is not kept, and steps and validation behind."""
+    prepared, price = plan.prepared[config.model], prices[config.model]
+    cut = plan.search.plan(config).cut
+    speed, images = price.costs.speed, price.images
+    lead = float(price.costs.starting(price.kept, images)[price.costs.points.index(cut)])
+    training, validation = lead + speed.training(cut), lead + speed.inference(cut, None)
+    return config.epochs * (len(prepared.split.train) * training + len(prepared.split.val) * validation)
 
 
 def _megabytes(config: RunConfig, plan: Plan) -> float:
     return plan.prepared[config.model].plan.total_parameters * 4 / 1e6
 
 
-def _row(number: int, config: RunConfig, plan: Plan, speeds: dict[str, Speed]) -> list[str]:
+def _row(number: int, config: RunConfig, plan: Plan, prices: Mapping[str, _Price]) -> list[str]:
     made = plan.search.plan(config, len(plan.prepared[config.model].store.classes))
-    seconds = _seconds(config, plan, speeds)
+    seconds = _seconds(config, plan, prices)
     return [
         f"#{number}",
         plan.search.label(config),

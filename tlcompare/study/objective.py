@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tlcompare.errors import ConfigError, did_you_mean
 from tlcompare.tracking.record import METRICS
-from tlcompare.training.fit import Epoch
+from tlcompare.training.epochs import Epoch
 
 
 @dataclass(frozen=True)

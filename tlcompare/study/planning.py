@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tlcompare.backbones.registry import get_backbone
 from tlcompare.config import RunConfig, checked, flag, resolve
 from tlcompare.errors import ConfigError, StudyError, WeightsError
-from tlcompare.preparation import Prepared, prepare
+from tlcompare.preparation import Prepared, Workbench, prepare
 from tlcompare.study.objective import Objective, make_objectives
 from tlcompare.study.search import Candidate, Search, bind, models_of
 from tlcompare.study.space import Choices, parse_space, presets, read_space
 from tlcompare.study.studies import Definition
 from tlcompare.training.device import share_of_threads
-from tlcompare.training.fit import Epoch
+from tlcompare.training.epochs import Epoch
 
 EMBEDDED_MODEL = "efficientnet_lite0"
 _SMALL = {"image_size": 64, "epochs": 5}
@@ -67,6 +67,7 @@ class Plan:
     """A sweep that was checked and can start.
 
     Attributes:
+        workbench: what the runs of this process share.
         prepared: one run of each backbone, ready to train, which shows that data and weights are there.
         known: the trials that do not depend on results.
         baselines: how many of these, the first, are run to their end in any case.
@@ -77,6 +78,7 @@ class Plan:
     search: Search
     objectives: tuple[Objective, ...]
     limits: Limits
+    workbench: Workbench
     prepared: Mapping[str, Prepared]
     known: tuple[Candidate, ...]
     baselines: int
@@ -85,7 +87,9 @@ class Plan:
     def candidate(self, number: int) -> Candidate | None:
         """What trial `number` is, if that is known."""
         if self.cyclic:
-            return self.known[number % len(self.known)]
+            again, index = divmod(number, len(self.known))
+            known = self.known[index]
+            return replace(known, config=replace(known.config, seed=known.config.seed + again))
         return self.known[number] if number < len(self.known) else None
 
     @property
@@ -126,8 +130,9 @@ def make_plan(request: Request, kept: Definition | None, limits: Mapping[str, An
         )
     known = search.grid if cyclic else baselines
     chosen = {"trials": len(known) if cyclic else _TRIALS} | dict(limits) | dict(request.limits or {})
-    prepared = {m: prepare(_first_of(known, m), _Quiet(say)) for m in definition.models}
-    return Plan(definition, search, objectives, Limits(**chosen), prepared, known, len(baselines), cyclic)
+    workbench = Workbench()
+    prepared = {m: prepare(_first_of(known, m), _Quiet(say), workbench) for m in definition.models}
+    return Plan(definition, search, objectives, Limits(**chosen), workbench, prepared, known, len(baselines), cyclic)
 
 
 def _first_of(known: tuple[Candidate, ...], model: str) -> RunConfig:
@@ -256,7 +261,7 @@ class _Quiet:
     def doing(self, what: str) -> None:
         pass
 
-    def reading(self, done: int, total: int) -> None:
+    def counting(self, what: str, done: int, total: int) -> None:
         pass
 
     def step(self, epoch: int, step: int, steps: int, loss: float, accuracy: float) -> None:

@@ -14,11 +14,12 @@ import optuna
 import yaml
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from tlcompare.config import resolve
+from tlcompare.config import RunConfig, resolve
 from tlcompare.errors import StudyError, TrackingError, UserError
 from tlcompare.study.engines import Engine, InProcess, Job, Outcome, Processes
 from tlcompare.study.objective import front, shown_value
 from tlcompare.study.planning import Plan, Request, make_plan
+from tlcompare.study.reuse import kept_cuts
 from tlcompare.study.space import Choices, Domain
 from tlcompare.study.studies import (
     DEFAULT_STORAGE,
@@ -50,7 +51,8 @@ from tlcompare.tracking.sweeps import (
     reopen_sweep,
 )
 from tlcompare.tracking.views import save_view
-from tlcompare.training.fit import Epoch
+from tlcompare.training.epochs import Epoch
+from tlcompare.training.heads import train_together
 
 _FAILURES_IN_A_ROW = 5
 _SQLITE_JOBS = 4
@@ -151,9 +153,10 @@ class _Sweep:
         done = self._done()
         self._view.say(f"going on with sweep {self._name}: {done} trials are done" if done else f"sweep {self._name}")
         self._view.begin(self._name, done, self._failed_earlier + limits.trials, self._best_shown())
-        engine: Engine = InProcess() if limits.jobs == 1 else Processes(limits.jobs)
+        engine: Engine = InProcess(plan.workbench) if limits.jobs == 1 else Processes(limits.jobs)
         if limits.jobs > _SQLITE_JOBS and tracking_uri().startswith("sqlite"):
             self._view.say(f"warning: {limits.jobs} jobs on one SQLite file may lock each other out; run mlflow server")
+        self._kept = kept_cuts(plan)
         self._began = time.monotonic()
         engine.run(self._jobs(), self)
         self._keep_best_models()
@@ -219,7 +222,17 @@ class _Sweep:
         self._replayed[number] = self._study.get_trials(deepcopy=False)[number].last_step or 0
         self._never_pruned[number] = number < plan.baselines or config.seed > search.seed
         best = tuple(tuple(t.values) for t in self._best_trials())
-        return Job(number, label, config, run_id, plan.limits.log_models, plan.objectives, best)
+        kept = tuple(cut.node for cut in self._kept[config.model])
+        ahead = self._ahead(number, config)
+        return Job(number, label, config, run_id, plan.limits.log_models, plan.objectives, best, ahead, kept)
+
+    def _ahead(self, number: int, config: RunConfig) -> tuple[RunConfig, ...]:
+        """If the whole backbone is frozen, the trials to come, as far as known, whose heads can train with this one."""
+        plan = self._plan
+        if plan.search.plan(config).parameters:
+            return ()
+        coming = (c.config for n in range(number + 1, plan.limits.trials) if (c := plan.candidate(n)) is not None)
+        return tuple(c for c in coming if train_together(c, config) and not plan.search.plan(c).parameters)
 
     def _known_index(self, number: int) -> int | None:
         """Which of the known candidates trial `number` is: first each once, then those that failed, once more."""

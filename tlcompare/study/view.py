@@ -15,7 +15,7 @@ from rich.table import Table
 
 from tlcompare.errors import without_credentials
 from tlcompare.study.engines import Job
-from tlcompare.training.fit import Epoch
+from tlcompare.training.epochs import Epoch
 
 
 @dataclass

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tlcompare.config import RunConfig
+from tlcompare.training.epochs import Epoch
 from tlcompare.training.evaluate import Scores
-from tlcompare.training.fit import Epoch
 
 _TRAIN, _VAL = "#0072B2", "#D55E00"  # told apart by the colour-blind (Okabe and Ito)
 

@@ -21,8 +21,8 @@ from tlcompare.preparation import Prepared, configuration_key
 from tlcompare.tracking.figures import confusion, learning_curves
 from tlcompare.tracking.runs import RunLog
 from tlcompare.training.device import Compute
+from tlcompare.training.epochs import Epoch, Fitted
 from tlcompare.training.evaluate import Scores
-from tlcompare.training.fit import Epoch, Fitted
 from tlcompare.training.latency import Latency
 
 

@@ -1,4 +1,4 @@
-"""Batches of normalised images from the pixel store."""
+"""Batches of images from the pixel store, and the order they come in."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Images:
-    """Images of a store as a network wants them.
+    """Images of a store, and their views, as a network wants them.
 
     Attributes:
         store: the pixels.
         preprocessing: the normalisation.
-        policy: augmentation of training images.
+        policy: augmentation.
         views: how many views an image has.
         seed: of the views.
         device: where batches go.
@@ -37,30 +37,27 @@ class Images:
     seed: int
     device: str
 
-    def plain(self, rows: Indices) -> Tensor:
-        """Images as they are: float32 (N, 3, S, S)."""
-        return self._normalised([self._pixels(row) for row in rows])
+    def slots(self, rows: Indices, epoch: int) -> Indices:
+        """Numbers of the views of these images that epoch number `epoch` (from 0) shows: row times views plus view."""
+        return rows * self.views + view_of(epoch, rows, self.views)
 
-    def augmented(self, rows: Indices, epoch: int) -> Tensor:
-        """The view of each image that epoch number `epoch` (from 0) shows: float32 (N, 3, S, S)."""
-        views = view_of(epoch, rows, self.views)
-        return self._normalised(
-            [
-                make_view(self._pixels(row), int(view), self.policy, self.seed, int(self.store.hashes[row][:15], 16))
-                for row, view in zip(rows, views, strict=True)
-            ]
-        )
+    def gather(self, slots: Indices) -> Tensor:
+        """Pixels of these views: uint8 (N, 3, S, S) in channels-last memory, on the CPU."""
+        rows, views = np.divmod(slots, self.views)
+        pixels = torch.from_numpy(self.store.pixels[rows]).permute(0, 3, 1, 2)
+        for place in np.flatnonzero(views):
+            image_key = int(self.store.hashes[rows[place]][:15], 16)
+            pixels[place] = make_view(pixels[place], int(views[place]), self.policy, self.seed, image_key)
+        return pixels
+
+    def ready(self, pixels: Tensor) -> Tensor:
+        """Pixels on the device, normalised: float32 (N, 3, S, S)."""
+        on_device = pixels.to(self.device, non_blocking=True)
+        return normalise(on_device, self.preprocessing.mean, self.preprocessing.std)
 
     def labels(self, rows: Indices) -> Tensor:
-        """Class indices: int64 (N,)."""
-        return torch.tensor([self.store.files[row].label for row in rows], device=self.device)
-
-    def _pixels(self, row: int) -> Tensor:
-        return torch.from_numpy(np.array(self.store.pixels[row])).permute(2, 0, 1)
-
-    def _normalised(self, pixels: list[Tensor]) -> Tensor:
-        stacked = torch.stack(pixels).to(self.device)
-        return normalise(stacked, self.preprocessing.mean, self.preprocessing.std)
+        """Class indices: int64 (N,), on the CPU."""
+        return torch.tensor([self.store.files[row].label for row in rows])
 
 
 def shuffled(rows: Indices, batch_size: int, seed: int, epoch: int) -> list[Indices]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from tlcompare.freezing.graph import Classifier
-from tlcompare.training.batches import Images, Indices, in_order
+from tlcompare.training.batches import Indices, in_order
+from tlcompare.training.feed import Stream
 
 ECE_BINS = 15
 _BATCH = 64
@@ -54,14 +55,20 @@ class Scores:
         return {name: getattr(self, name) for name in names}
 
 
-def predict(model: Classifier, images: Images, rows: Indices) -> NDArray[np.float32]:
-    """Class probabilities, float32 of shape (len(rows), classes), in eval mode and full precision."""
-    model.eval()
+def predict(network: Callable[[Tensor], Tensor], stream: Stream, slots: Indices) -> NDArray[np.float32]:
+    """Class probabilities, float32 of shape (len(slots), classes), in full precision.
+
+    Args:
+        network: in eval mode; from what the stream gives to logits.
+        stream: where images or features come from.
+        slots: of the views to predict; of a stream without augmentation these are the rows.
+    """
     size = _BATCH
     while True:
         try:
             with torch.inference_mode():
-                parts = [model(images.plain(b)).float().softmax(1).cpu().numpy() for b in in_order(rows, size)]
+                gathered = stream.gather(in_order(slots, size))
+                parts = [network(stream.advance(x)).float().softmax(1).cpu().numpy() for x in gathered]
             return np.concatenate(parts)
         except RuntimeError as e:
             if not out_of_memory(e) or size == 1:

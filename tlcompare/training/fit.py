@@ -1,4 +1,4 @@
-"""The training loop: a frozen prefix, a suffix and head that train, and the best epoch kept."""
+"""The training loop: what the feed gives goes through a suffix and head that train, and the best epoch is kept."""
 
 from __future__ import annotations
 
@@ -16,69 +16,26 @@ from torch import Tensor, nn
 from tlcompare.config import RunConfig
 from tlcompare.data.splits import Split
 from tlcompare.errors import TrainingError
-from tlcompare.freezing.digest import digest, frozen_state
+from tlcompare.freezing.digest import frozen_state
 from tlcompare.freezing.graph import Classifier
 from tlcompare.freezing.layers import LayerList
 from tlcompare.freezing.strategy import FreezePlan, freeze, set_training
 from tlcompare.training.batches import Images, Indices, shuffled
 from tlcompare.training.device import Compute
+from tlcompare.training.epochs import Epoch, Fitted, is_better, nothing_frozen_moves, require_finite
 from tlcompare.training.evaluate import mean_log_loss, out_of_memory, predict
+from tlcompare.training.feed import Feed
 from tlcompare.training.memory import peak_mb, reset_peak
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch gave.
-
-    Attributes:
-        number: from 1.
-        train_loss, train_accuracy: means over the epoch's training views, while the weights moved.
-        val_loss: mean negative log likelihood on validation, in nats; val_accuracy in 0..1.
-        lr, head_lr: learning rates at the epoch's last step; lr is 0 where only the head trains.
-        seconds: training and validation.
-    """
-
-    number: int
-    train_loss: float
-    train_accuracy: float
-    val_loss: float
-    val_accuracy: float
-    lr: float
-    head_lr: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """The result of training; the model holds the weights of the best epoch.
-
-    Attributes:
-        epochs: one entry per epoch run.
-        best_epoch: number of the epoch with the best validation accuracy, ties going to the lower loss.
-        seconds: of training and of validating after each epoch.
-        prefix_images, suffix_images, backward_images: image-passes through prefix, suffix and backwards.
-        peak_memory_mb: highest memory while training.
-        batch_halvings: how often a batch was split because it did not fit into memory.
-        frozen_digest: SHA-256 of everything frozen, the same before and after.
-    """
-
-    epochs: tuple[Epoch, ...]
-    best_epoch: int
-    seconds: float
-    prefix_images: int
-    suffix_images: int
-    backward_images: int
-    peak_memory_mb: float
-    batch_halvings: int
-    frozen_digest: str
-
+from tlcompare.training.schedule import shares_of_peak
 
 StepReport = Callable[[int, int, int, float, float], None]
+_STEPS_PER_LOOK = {"cpu": 1}
+_MORE_STEPS = 32
+"""Steps after which the loss is looked at: on other devices than the CPU, each look waits for the device."""
 
 
 @dataclass
 class _Counts:
-    prefix: int = 0
     suffix: int = 0
     backward: int = 0
     halvings: int = 0
@@ -89,7 +46,8 @@ class _Trainer:
     """What every step needs."""
 
     model: Classifier
-    images: Images
+    rest: Callable[[Tensor], Tensor]
+    feed: Feed
     config: RunConfig
     compute: Compute
     optimizer: torch.optim.Optimizer
@@ -104,11 +62,12 @@ def fit(
     model: Classifier,
     layers: LayerList,
     plan: FreezePlan,
-    images: Images,
+    feed: Feed,
     split: Split,
     config: RunConfig,
     compute: Compute,
     *,
+    suffix: Callable[[Tensor], Tensor] | None = None,
     on_step: StepReport | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
@@ -119,10 +78,11 @@ def fit(
         model: the classifier, cut at the plan's cut, on `compute.device`.
         layers: its backbone's layer list.
         plan: what trains.
-        images: where batches come from.
+        feed: where batches come from.
         split: rows to train on and to validate on; the test rows are not touched.
         config: the recipe.
         compute: device and precision.
+        suffix: the model's suffix, compiled, to train through.
         on_step: called with (epoch, step, steps, mean loss, mean accuracy), the numbers from 1.
         on_epoch: called after each epoch.
         on_notice: called with a sentence when a batch had to be split.
@@ -133,75 +93,70 @@ def fit(
     norms_train = any(x.operation == "norm" and x.name in plan.whole for x in layers.layers)
     if config.batch_size == 1 and norms_train:
         raise TrainingError("--batch-size 1: norms that train need two images or more")
-    before = digest(frozen_state(layers, plan))
     torch.manual_seed(config.seed)
     reset_peak(compute.device)
     trainer = _Trainer(
         model=model,
-        images=images,
+        rest=model.rest if suffix is None else lambda x: model.head(model.dropout(suffix(x))),
+        feed=feed,
         config=config,
         compute=compute,
         optimizer=_make_optimizer(model, layers, plan, config),
-        class_weights=_class_weights(images, split.train, config).to(compute.device),
+        class_weights=class_weights(feed.train.images, split.train, config).to(compute.device),
         micro_batch=config.batch_size + 1,
         least_micro_batch=2 if norms_train else 1,
         on_notice=on_notice,
     )
-    truth = np.asarray(images.store.labels)[split.val]
+    truth = np.asarray(feed.val.images.store.labels)[split.val]
     epochs: list[Epoch] = []
-    best: dict[str, Tensor] = {}
-    best_key, best_epoch = (-1.0, -math.inf), 0
-    for epoch in range(config.epochs):
-        start = time.perf_counter()
-        head_only = epoch < config.head_first
-        freeze(layers.network, plan)
-        if head_only:
-            layers.network.requires_grad_(False)
-        loss, accuracy = _train_epoch(trainer, layers, plan, split.train, epoch, head_only, on_step)
-        probabilities = predict(model, images, split.val)
-        trainer.counts.prefix += len(split.val)
-        trainer.counts.suffix += len(split.val)
-        groups = trainer.optimizer.param_groups
-        result = Epoch(
-            number=epoch + 1,
-            train_loss=loss,
-            train_accuracy=accuracy,
-            val_loss=mean_log_loss(probabilities, truth),
-            val_accuracy=float((probabilities.argmax(1) == truth).mean()),
-            lr=max((g["lr"] for g in groups if not g["head"]), default=0.0),
-            head_lr=max(g["lr"] for g in groups if g["head"]),
-            seconds=time.perf_counter() - start,
-        )
-        if not math.isfinite(result.val_loss):
-            raise TrainingError(
-                f"the validation loss became {result.val_loss} in epoch {epoch + 1}: "
-                + _likely_cause(epoch, len(epochs) + 1, config)
+    best: Epoch | None = None
+    best_weights: dict[str, Tensor] = {}
+    with nothing_frozen_moves(layers, plan) as frozen_digest:
+        for epoch in range(config.epochs):
+            start = time.perf_counter()
+            head_only = epoch < config.head_first
+            freeze(layers.network, plan)
+            if head_only:
+                layers.network.requires_grad_(False)
+            loss, accuracy = _train_epoch(trainer, layers, plan, split.train, epoch, head_only, on_step)
+            model.eval()
+            probabilities = predict(model.rest, feed.val, split.val)
+            trainer.counts.suffix += len(split.val)
+            groups = trainer.optimizer.param_groups
+            result = Epoch(
+                number=epoch + 1,
+                train_loss=loss,
+                train_accuracy=accuracy,
+                val_loss=mean_log_loss(probabilities, truth),
+                val_accuracy=float((probabilities.argmax(1) == truth).mean()),
+                lr=max((g["lr"] for g in groups if not g["head"]), default=0.0),
+                head_lr=max(g["lr"] for g in groups if g["head"]),
+                seconds=time.perf_counter() - start,
             )
-        epochs.append(result)
-        if on_epoch:
-            on_epoch(result)
-        if (key := (result.val_accuracy, -result.val_loss)) > best_key:
-            best_key, best_epoch = key, result.number
-            best = {name: t.detach().clone() for name, t in _changing(model, layers, plan).items()}
-        elif config.patience and result.number - best_epoch >= config.patience:
-            break
-    for name, tensor in _changing(model, layers, plan).items():
-        tensor.detach().copy_(best[name])
-    after = digest(frozen_state(layers, plan))
-    if after != before:
-        raise TrainingError(f"a frozen weight or statistic of {plan.backbone} changed while training: this is a bug")
-    model.eval()
+            require_finite(result.val_loss, "validation loss", f"epoch {epoch + 1}", config, at_start=False)
+            epochs.append(result)
+            if on_epoch:
+                on_epoch(result)
+            if is_better(result, best):
+                best, best_probabilities = result, probabilities
+                best_weights = {name: t.detach().clone() for name, t in _changing(model, layers, plan).items()}
+            elif best and config.patience and result.number - best.number >= config.patience:
+                break
+        for name, tensor in _changing(model, layers, plan).items():
+            tensor.detach().copy_(best_weights[name])
+    assert best is not None
     counts = trainer.counts
     return Fitted(
         epochs=tuple(epochs),
-        best_epoch=best_epoch,
-        seconds=sum(e.seconds for e in epochs),
-        prefix_images=counts.prefix,
+        best_epoch=best.number,
+        probabilities=best_probabilities,
+        features_seconds=feed.seconds,
+        prefix_images=feed.computed + (counts.suffix if feed.leads else 0),
         suffix_images=counts.suffix,
         backward_images=counts.backward,
         peak_memory_mb=peak_mb(compute.device),
         batch_halvings=counts.halvings,
-        frozen_digest=before,
+        frozen_digest=frozen_digest,
     )
 
 
@@ -215,75 +170,81 @@ def _train_epoch(
     on_step: StepReport | None,
 ) -> tuple[float, float]:
     """One pass over the training rows; returns mean loss and accuracy."""
-    config = trainer.config
+    config, stream = trainer.config, trainer.feed.train
     trainer.model.eval()
     trainer.model.dropout.train()
     if not head_only:
         set_training(layers, plan)
     batches = shuffled(rows, config.batch_size, config.seed, epoch)
-    seen, loss_sum, right = 0, 0.0, 0
-    for step, batch in enumerate(batches):
-        _set_learning_rates(trainer.optimizer, config, epoch + step / len(batches))
-        loss, correct = _train_step(trainer, batch, epoch)
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss became {loss} in epoch {epoch + 1}, step {step + 1} of {len(batches)}: "
-                + _likely_cause(epoch, step, config)
-            )
-        seen, loss_sum, right = seen + len(batch), loss_sum + loss * len(batch), right + correct
-        if on_step:
-            on_step(epoch + 1, step + 1, len(batches), loss_sum / seen, right / seen)
-    return loss_sum / seen, right / seen
+    steps, look = len(batches), _STEPS_PER_LOOK.get(trainer.compute.device, _MORE_STEPS)
+    gathered = stream.gather(stream.images.slots(batch, epoch) for batch in batches)
+    totals = torch.zeros(2, device=trainer.compute.device)
+    seen, loss, accuracy = 0, math.nan, math.nan
+    for step, (batch, x) in enumerate(zip(batches, gathered, strict=True)):
+        _set_learning_rates(trainer.optimizer, config, epoch + step / steps)
+        totals += len(batch) * _train_step(trainer, x, stream.images.labels(batch))
+        seen += len(batch)
+        if step % look == 0 or step + 1 == steps:
+            loss, accuracy = (totals / seen).tolist()
+            where = f"epoch {epoch + 1}, step {step + 1} of {steps}"
+            require_finite(loss, "loss", where, config, at_start=epoch == step == 0)
+            if on_step:
+                on_step(epoch + 1, step + 1, steps, loss, accuracy)
+    return loss, accuracy
 
 
-def _train_step(trainer: _Trainer, batch: Indices, epoch: int) -> tuple[float, int]:
-    """One optimizer step; a batch that does not fit into memory is halved and its gradients added up."""
+def _train_step(trainer: _Trainer, x: Tensor, labels: Tensor) -> Tensor:
+    """One optimizer step; a batch that does not fit into memory is halved and its gradients added up.
+
+    Returns:
+        The batch's mean loss and accuracy, on the device.
+    """
     random_state = torch.get_rng_state()
     while True:
         try:
             trainer.optimizer.zero_grad(set_to_none=True)
-            loss, correct = _accumulate(trainer, batch, epoch)
+            result = _accumulate(trainer, x, labels.to(trainer.compute.device, non_blocking=True))
             break
         except RuntimeError as e:
             if not out_of_memory(e):
                 raise
             least = trainer.least_micro_batch
-            if min(trainer.micro_batch, len(batch)) <= least:
+            if min(trainer.micro_batch, len(x)) <= least:
                 raise TrainingError(
                     f"not enough memory to train on {least} image(s) at a time",
-                    f"Take a smaller --image-size than {trainer.images.preprocessing.size}, or unfreeze less.",
+                    f"Take a smaller --image-size than {trainer.feed.train.images.preprocessing.size}, "
+                    "or unfreeze less.",
                 ) from e
         trainer.optimizer.zero_grad(set_to_none=True)
-        trainer.micro_batch = max((min(trainer.micro_batch, len(batch)) + 1) // 2, trainer.least_micro_batch)
+        trainer.micro_batch = max((min(trainer.micro_batch, len(x)) + 1) // 2, trainer.least_micro_batch)
         trainer.counts.halvings += 1
         if trainer.on_notice:
             trainer.on_notice(
-                f"out of memory: batches of {len(batch)} images are now computed {trainer.micro_batch} at a time"
+                f"out of memory: batches of {len(x)} images are now computed {trainer.micro_batch} at a time"
             )
         torch.set_rng_state(random_state)
         gc.collect()
         if trainer.compute.device == "cuda":
             torch.cuda.empty_cache()
-    if trainer.config.clip_norm and math.isfinite(loss):
+    if trainer.config.clip_norm:
         trained = [p for group in trainer.optimizer.param_groups for p in group["params"]]
         nn.utils.clip_grad_norm_(trained, trainer.config.clip_norm)
     trainer.optimizer.step()
-    return loss, correct
+    trainer.counts.suffix += len(x)
+    trainer.counts.backward += len(x)
+    return result
 
 
-def _accumulate(trainer: _Trainer, batch: Indices, epoch: int) -> tuple[float, int]:
-    """Forward and backward over a batch in micro-batches; returns the batch's mean loss and right answers."""
-    labels = trainer.images.labels(batch)
+def _accumulate(trainer: _Trainer, x: Tensor, labels: Tensor) -> Tensor:
+    """Forward and backward over a batch in micro-batches; returns the batch's mean loss and accuracy."""
     total_weight = trainer.class_weights[labels].sum()
-    loss_sum, correct = torch.zeros((), device=labels.device), 0
-    pieces = math.ceil(len(batch) / trainer.micro_batch)
-    for rows in np.array_split(np.arange(len(batch)), pieces):
+    result = torch.zeros(2, device=labels.device)
+    pieces = math.ceil(len(x) / trainer.micro_batch)
+    for rows in np.array_split(np.arange(len(x)), pieces):
         part = slice(int(rows[0]), int(rows[-1]) + 1)
-        x = trainer.images.augmented(batch[part], epoch)
+        start = trainer.feed.train.advance(x[part])
         with trainer.compute.autocast():
-            with torch.no_grad():
-                x = trainer.model.prefix(x)
-            logits = trainer.model.rest(x).float()
+            logits = trainer.rest(start).float()
         loss = (
             nn.functional.cross_entropy(
                 logits,
@@ -295,12 +256,9 @@ def _accumulate(trainer: _Trainer, batch: Indices, epoch: int) -> tuple[float, i
             / total_weight
         )
         torch.autograd.backward(loss)
-        loss_sum += loss.detach()
-        correct += int((logits.argmax(1) == labels[part]).sum())
-    trainer.counts.prefix += len(batch)
-    trainer.counts.suffix += len(batch)
-    trainer.counts.backward += len(batch)
-    return float(loss_sum), correct
+        right = (logits.argmax(1) == labels[part]).sum() / len(x)
+        result += torch.stack([loss.detach(), right])
+    return result
 
 
 def _make_optimizer(model: Classifier, layers: LayerList, plan: FreezePlan, config: RunConfig) -> torch.optim.Optimizer:
@@ -323,31 +281,20 @@ def _make_optimizer(model: Classifier, layers: LayerList, plan: FreezePlan, conf
         seen.update(names)
         add([weights[n] for n in dict.fromkeys(names)], config.lr * config.layer_decay**distance, False)
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.lr, momentum=0.9)
-    return torch.optim.AdamW(groups, lr=config.lr)
+        return torch.optim.SGD(groups, lr=config.lr, momentum=0.9, fused=True)
+    return torch.optim.AdamW(groups, lr=config.lr, fused=True)
 
 
 def _set_learning_rates(optimizer: torch.optim.Optimizer, config: RunConfig, at: float) -> None:
-    """Set every group's rate for the point `at`, in epochs: the head alone first, then warm-up and cosine for all."""
-    if at < config.head_first:
-        head, rest = _cosine(at / config.head_first), 0.0
-    else:
-        since, length = at - config.head_first, config.epochs - config.head_first
-        warm_up = min(config.warmup_epochs, length / 2)
-        if since < warm_up:
-            head = rest = (since + 0.01) / (warm_up + 0.01)
-        else:
-            head = rest = _cosine((since - warm_up) / (length - warm_up))
+    """Set every group's rate for the point `at`, in epochs."""
+    head, rest = shares_of_peak(config, at)
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * (head if group["head"] else rest)
 
 
-def _cosine(share: float) -> float:
-    return 0.5 * (1 + math.cos(math.pi * share))
-
-
-def _class_weights(images: Images, rows: Indices, config: RunConfig) -> Tensor:
-    count = torch.bincount(images.labels(rows).cpu(), minlength=len(images.store.classes)).float()
+def class_weights(images: Images, rows: Indices, config: RunConfig) -> Tensor:
+    """Weight of every class in the loss, from the training images."""
+    count = torch.bincount(images.labels(rows), minlength=len(images.store.classes)).float()
     if config.class_balance == "none":
         return torch.ones(len(count))
     return len(rows) / (len(count) * count)
@@ -357,9 +304,3 @@ def _changing(model: Classifier, layers: LayerList, plan: FreezePlan) -> dict[st
     """Weights and buffers that training moves."""
     frozen = {f"backbone.{name}" for name in frozen_state(layers, plan)}
     return {name: tensor for name, tensor in model.weights().items() if name not in frozen}
-
-
-def _likely_cause(epoch: int, step: int, config: RunConfig) -> str:
-    if epoch == 0 and step == 0:
-        return "it was so before any step, so look at the weights (--weights) and the precision (--precision fp32)"
-    return f"the learning rate is the usual cause; try --lr {config.lr / 10:g} --head-lr {config.head_lr / 10:g}"

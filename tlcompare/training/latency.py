@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from tlcompare.files import cache_dir, write_atomically
 from tlcompare.freezing.graph import Classifier
 from tlcompare.training.device import Compute
+from tlcompare.training.measured import measured_once
 
+KIND = "latency"
 _WARM_UP = 3
 _LIMIT_S = 3.0
 _BATCH = 25
@@ -39,11 +37,6 @@ class Latency:
         return self.p95_ms > 2 * self.p50_ms
 
 
-def folder() -> Path:
-    """Where measurements are kept; deleting it makes the next run measure again."""
-    return cache_dir() / "latency"
-
-
 def measure(model: Classifier, backbone: str, image_size: int, compute: Compute) -> Latency:
     """The latency of `backbone` here; freezing does not change it, so all strategies share one measurement."""
     key = {
@@ -55,14 +48,7 @@ def measure(model: Classifier, backbone: str, image_size: int, compute: Compute)
         "precision": "fp32",
         "torch": torch.__version__,
     }
-    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
-    path = folder() / f"{name}.json"
-    try:
-        return Latency(**json.loads(path.read_text(encoding="utf-8"))["latency"])
-    except (OSError, ValueError, KeyError, TypeError):
-        latency = _measure(model, image_size, compute.device)
-        write_atomically(path, json.dumps({"key": key, "latency": asdict(latency)}, indent=1))
-        return latency
+    return Latency(**measured_once(KIND, key, lambda: asdict(_measure(model, image_size, compute.device))))
 
 
 def _measure(model: Classifier, image_size: int, device: str) -> Latency:

@@ -1,0 +1,165 @@
+"""What training reads: features where keeping them pays, else images through the frozen part, gathered ahead."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, fx
+
+from tlcompare.config import RunConfig
+from tlcompare.data.splits import Split
+from tlcompare.files import first_line
+from tlcompare.freezing.graph import Cut, cut_points
+from tlcompare.freezing.layers import LayerList
+from tlcompare.freezing.strategy import FreezePlan
+from tlcompare.training.backbone import SharedBackbone
+from tlcompare.training.batches import Images, Indices
+from tlcompare.training.device import Compute
+from tlcompare.training.features import FeatureStore, Progress, make_room
+from tlcompare.training.reuse import Costs, Demand, worth_keeping
+from tlcompare.training.speed import measure_disk, measure_speed
+
+_AHEAD = 2
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Images as the part of a network that trains wants them.
+
+    Attributes:
+        images: the images and their views.
+        store: features to start from; None starts from the images.
+        lead: the frozen part from there to where training begins; None if that is where the features are.
+        compute: device and precision of the frozen part.
+    """
+
+    images: Images
+    store: FeatureStore | None
+    lead: fx.GraphModule | None
+    compute: Compute
+
+    def gather(self, batches: Iterable[Indices]) -> Iterator[Tensor]:
+        """Pixels or features of slots, batch by batch, on the device; a thread reads them ahead."""
+        waiting: deque[Future[Tensor]] = deque()
+        with ThreadPoolExecutor(1) as reader:
+            for slots in batches:
+                waiting.append(reader.submit(self._read, slots))
+                if len(waiting) > _AHEAD:
+                    yield self._on_device(waiting.popleft().result())
+            while waiting:
+                yield self._on_device(waiting.popleft().result())
+
+    def advance(self, x: Tensor) -> Tensor:
+        """What was gathered, taken to where training begins."""
+        with torch.no_grad(), self.compute.autocast():
+            if self.store is None:
+                x = self.images.ready(x)
+            return x if self.lead is None else self.lead(x)
+
+    def _read(self, slots: Indices) -> Tensor:
+        x = self.images.gather(slots) if self.store is None else self.store.read(slots)
+        return x.pin_memory() if self.compute.device == "cuda" else x
+
+    def _on_device(self, x: Tensor) -> Tensor:
+        return x.to(self.compute.device, non_blocking=True)
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Training and validation images of one run.
+
+    Attributes:
+        train: views of training images, in the run's precision.
+        val: validation images as they are, in float32.
+        computed: image-passes through the frozen part that were made to have the features; 0 if they were there.
+        seconds: what the features that this run uses took to compute, now or earlier.
+    """
+
+    train: Stream
+    val: Stream
+    computed: int
+    seconds: float
+
+    @property
+    def leads(self) -> bool:
+        """Whether frozen layers are computed in every epoch."""
+        return self.train.lead is not None
+
+    @property
+    def at_cut(self) -> bool:
+        """Whether features are kept right where training begins."""
+        return self.train.store is not None and not self.leads
+
+
+def demand(cut: Cut, split: Split, config: RunConfig) -> Demand:
+    """What a run, its configuration settled, wants of its backbone's features at a cut."""
+    views = min(config.epochs, int(config.views or 1))
+    images = views * len(split.train) + len(split.val)
+    return Demand(images, {cut.node: config.epochs * (len(split.train) + len(split.val))})
+
+
+def measured_costs(layers: LayerList, image_size: int, compute: Compute) -> Costs:
+    """What the planner needs to know, measured on this machine or remembered."""
+    return Costs(cut_points(layers), measure_speed(layers, image_size, compute), measure_disk())
+
+
+def cuts_to_keep(costs: Costs, wanted: Demand, config: RunConfig) -> tuple[Cut, ...]:
+    """The cuts at which features are worth keeping within `--cache-gb`."""
+    return worth_keeping(costs, wanted, config.cache_gb * 1e9) if config.cache_gb else ()
+
+
+def make_feed(
+    backbone: SharedBackbone,
+    plan: FreezePlan,
+    images: Images,
+    split: Split,
+    config: RunConfig,
+    compute: Compute,
+    kept: Sequence[Cut] | None,
+    progress: Progress,
+    say: Callable[[str], None],
+) -> Feed:
+    """What a run reads, with the features computed that it will read and that nobody has computed yet.
+
+    Args:
+        backbone: not yet trained.
+        plan: what trains.
+        images: with the run's views.
+        split: rows to train on and to validate on.
+        config: the recipe, settled.
+        compute: device and precision of training.
+        kept: the cuts at which the runs of a sweep keep features; None decides for this run alone.
+        progress: called with (images done, images to do) while features are computed.
+        say: is told where features cannot be kept.
+    """
+    costs = measured_costs(backbone.layers, images.preprocessing.size, compute)
+    wanted = demand(plan.cut, split, config)
+    kept = cuts_to_keep(costs, wanted, config) if kept is None else kept
+    start = costs.start(plan.cut, kept, wanted.images)
+    plain, exact = replace(images, policy="none", views=1, seed=0), replace(compute, precision="fp32")
+    trained = np.unique(np.concatenate([images.slots(split.train, e) for e in range(min(config.epochs, images.views))]))
+    needs = [(backbone.features(images, compute), trained), (backbone.features(plain, exact), np.sort(split.val))]
+    if needs[0][0] is needs[1][0]:
+        needs = [(needs[0][0], np.sort(np.concatenate([trained, split.val])))]
+    computed = 0
+    try:
+        for features, slots in needs if start else ():
+            make_room(features.lacking(kept, slots), config.cache_gb * 1e9, features.folder)
+            computed += features.fill(kept, slots, progress)
+    except OSError as e:
+        say(f"warning: features cannot be kept and are computed in every epoch: {first_line(e)}")
+        start = None
+    there = plan.cut in (start, costs.points[0])
+    lead = None if there else backbone.part(start, plan.cut)
+    stores = [backbone.features(*key).at(start) if start else None for key in ((images, compute), (plain, exact))]
+    return Feed(
+        train=Stream(images, stores[0], lead, compute),
+        val=Stream(plain, stores[1], lead, exact),
+        computed=computed,
+        seconds=sum(f.at(start).seconds_per_image * len(slots) for f, slots in needs) if start else 0.0,
+    )
