@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -18,9 +18,9 @@ from tlcompare.tracking.runs import RunLog, open_run, require_store, stop_if_ask
 from tlcompare.training.batches import Images
 from tlcompare.training.epochs import Epoch, Fitted
 from tlcompare.training.evaluate import Scores, predict, score
-from tlcompare.training.feed import Stream, make_feed
+from tlcompare.training.feed import make_feed
 from tlcompare.training.fit import fit
-from tlcompare.training.heads import fit_head
+from tlcompare.training.heads import fit_head, vectors_fit
 from tlcompare.training.latency import KIND, measure
 from tlcompare.training.measured import folder
 
@@ -130,14 +130,14 @@ def _train(
 
     suffix = prepared.shared.compiled(plan.cut) if config.compile else None
     fitting: Callable[..., Fitted] = partial(fit, suffix=suffix, on_notice=reporter.say)
-    if not plan.parameters and feed.at_cut:
+    if not plan.parameters and vectors_fit(feed, layers.features):
         fitting = partial(fit_head, ahead=ahead, trained=workbench.heads)
     fitted = fitting(model, layers, plan, feed, split, config, compute, on_step=reporter.step, on_epoch=on_epoch)
     reporter.doing("scoring, and logging the model")
     probabilities = {"val": fitted.probabilities}
     if config.score_test:
         log.tags({"tlcompare.test_opened": "true"})
-        whole = Stream(feed.val.images, None, None, feed.val.compute)
+        whole = replace(feed.val, store=None, lead=None)
         probabilities["test"] = predict(model, whole, split.test)
     scores: dict[str, Scores] = {}
     for part, rows in {"val": split.val, "test": split.test}.items():

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tlcompare.backbones.registry import BUILT_IN
-from tlcompare.freezing.graph import FEATURES, Classifier, between, cut_points, latest_cut
+from tlcompare.freezing.graph import FEATURES, Classifier, between, latest_cut
 from tlcompare.freezing.strategy import make_plan
 
 

@@ -6,8 +6,8 @@ from PIL import Image
 
 from tlcompare.config import RunConfig
 from tlcompare.tracking.figures import confusion, learning_curves
-from tlcompare.training.evaluate import score
 from tlcompare.training.epochs import Epoch
+from tlcompare.training.evaluate import score
 
 
 def drawn(figure):

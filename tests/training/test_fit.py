@@ -4,72 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from tlcompare.backbones.registry import get_backbone
-from tlcompare.backbones.weights import load_weights
-from tlcompare.data.pixels import open_store
-from tlcompare.data.sources import find_source
-from tlcompare.data.splits import make_split
+from tests.training.bench import Bench
 from tlcompare.errors import TrainingError
-from tlcompare.freezing.graph import Classifier
-from tlcompare.freezing.layers import trace
-from tlcompare.freezing.strategy import make_plan
-from tlcompare.training.backbone import SharedBackbone
-from tlcompare.training.batches import Images, shuffled
-from tlcompare.training.device import Compute
+from tlcompare.training.batches import shuffled
 from tlcompare.training.evaluate import predict
-from tlcompare.training.feed import make_feed
-from tlcompare.training.fit import _make_optimizer, _set_learning_rates, class_weights, fit
-
-
-class Bench:
-    """Everything a call of `fit` takes, for a small backbone on the small photos."""
-
-    def __init__(self, config, precision="fp32"):
-        self.config = config
-        self.compute = Compute("cpu", precision, 1)
-        backbone = get_backbone(config.model).at_size(config.image_size)
-        torch.manual_seed(config.seed)
-        network = backbone.build()
-        load_weights(network, config.weights, backbone.weights, rename=backbone.rename)
-        self.layers = trace(backbone, network)
-        self.shared = SharedBackbone(self.layers, "")
-        self.store = open_store(find_source(config.data), backbone.preprocessing)
-        self.split = make_split(
-            self.store.hashes,
-            self.store.labels,
-            self.store.classes,
-            [""] * len(self.store.files),
-            val_fraction=0.25,
-            test_fraction=0.1,
-            seed=0,
-        )
-        self.plan = make_plan(self.layers, config.unfreeze, 3)
-        self.model = Classifier(self.layers, self.plan.cut, 3, config.dropout, config.seed)
-        self.images = Images(self.store, backbone.preprocessing, str(config.augment), 2, config.seed, "cpu")
-        self.before = {n: t.clone() for n, t in self.model.weights().items()}
-
-    def feed(self, kept=()):
-        """What training reads, with features kept at these cuts; without any, images through the whole backbone."""
-        return make_feed(
-            self.shared,
-            self.plan,
-            self.images,
-            self.split,
-            self.config,
-            self.compute,
-            kept,
-            lambda done, total: None,
-            lambda text: None,
-        )
-
-    def fit(self, kept=(), fitting=fit, **callbacks):
-        return fitting(
-            self.model, self.layers, self.plan, self.feed(kept), self.split, self.config, self.compute, **callbacks
-        )
-
-    def moved(self):
-        return {n for n, t in self.model.weights().items() if not torch.equal(t, self.before[n])}
-
+from tlcompare.training.fit import _make_optimizer, _set_learning_rates, class_weights
 
 MODEL = "efficientnet_lite0"
 PLANS = ("frozen", "30", "20%", "all", "block6+top", "block3", "first:20", "bn", "bias", "re:blocks\\.5.*conv_dw")

@@ -36,12 +36,14 @@ class Stream:
         store: features to start from; None starts from the images.
         lead: the frozen part from there to where training begins; None if that is where the features are.
         compute: device and precision of the frozen part.
+        slots: the views that the run reads, in ascending order.
     """
 
     images: Images
     store: FeatureStore | None
     lead: fx.GraphModule | None
     compute: Compute
+    slots: Indices
 
     def gather(self, batches: Iterable[Indices]) -> Iterator[Tensor]:
         """Pixels or features of slots, batch by batch, on the device; a thread reads them ahead."""
@@ -89,6 +91,11 @@ class Feed:
     def leads(self) -> bool:
         """Whether frozen layers are computed in every epoch."""
         return self.train.lead is not None
+
+    @property
+    def slots(self) -> int:
+        """How many images and views the run reads, each counted once."""
+        return len(self.train.slots) + len(self.val.slots)
 
     @property
     def at_cut(self) -> bool:
@@ -142,10 +149,11 @@ def make_feed(
     kept = cuts_to_keep(costs, wanted, config) if kept is None else kept
     start = costs.start(plan.cut, kept, wanted.images)
     plain, exact = replace(images, policy="none", views=1, seed=0), replace(compute, precision="fp32")
-    trained = np.unique(np.concatenate([images.slots(split.train, e) for e in range(min(config.epochs, images.views))]))
-    needs = [(backbone.features(images, compute), trained), (backbone.features(plain, exact), np.sort(split.val))]
+    shown = range(min(config.epochs, images.views))
+    trained, validated = np.unique([images.slots(split.train, e) for e in shown]), np.sort(split.val)
+    needs = [(backbone.features(images, compute), trained), (backbone.features(plain, exact), validated)]
     if needs[0][0] is needs[1][0]:
-        needs = [(needs[0][0], np.sort(np.concatenate([trained, split.val])))]
+        needs = [(needs[0][0], np.sort(np.concatenate([trained, validated])))]
     computed = 0
     try:
         for features, slots in needs if start else ():
@@ -158,8 +166,8 @@ def make_feed(
     lead = None if there else backbone.part(start, plan.cut)
     stores = [backbone.features(*key).at(start) if start else None for key in ((images, compute), (plain, exact))]
     return Feed(
-        train=Stream(images, stores[0], lead, compute),
-        val=Stream(plain, stores[1], lead, exact),
+        train=Stream(images, stores[0], lead, compute, trained),
+        val=Stream(plain, stores[1], lead, exact, validated),
         computed=computed,
         seconds=sum(f.at(start).seconds_per_image * len(slots) for f, slots in needs) if start else 0.0,
     )

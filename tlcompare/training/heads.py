@@ -21,7 +21,7 @@ from tlcompare.data.splits import Split
 from tlcompare.freezing.graph import Classifier, new_head
 from tlcompare.freezing.layers import LayerList
 from tlcompare.freezing.strategy import FreezePlan
-from tlcompare.training.batches import Indices, shuffled
+from tlcompare.training.batches import Indices, in_order, shuffled
 from tlcompare.training.device import Compute
 from tlcompare.training.epochs import Epoch, Fitted, is_better, nothing_frozen_moves, require_finite
 from tlcompare.training.evaluate import mean_log_loss
@@ -31,6 +31,7 @@ from tlcompare.training.memory import memory_bytes, peak_mb, reset_peak
 from tlcompare.training.schedule import shares_of_peak
 
 _MOST_WEIGHTS = 20_000_000
+_BATCH = 32
 _BETAS, _EPS, _MOMENTUM = (0.9, 0.999), 1e-8, 0.9
 _MAY_DIFFER = (
     "unfreeze run_name experiment seed lr head_lr layer_decay weight_decay warmup_epochs label_smoothing dropout "
@@ -50,16 +51,22 @@ class _Best:
 
 @dataclass(frozen=True)
 class TrainedHead:
-    """All epochs of one head, and each that was the best so far."""
+    """All epochs of one head, each that was the best so far, and whether its loss was finite before any step."""
 
-    epochs: list[Epoch] = field(default_factory=list)
-    bests: list[_Best] = field(default_factory=list)
+    epochs: list[Epoch]
+    bests: list[_Best]
+    began_well: bool
 
 
 def train_together(a: RunConfig, b: RunConfig) -> bool:
     """Whether the heads of two runs on the same frozen backbone can train as one batch."""
     same = all(getattr(a, f.name) == getattr(b, f.name) for f in fields(RunConfig) if f.name not in _MAY_DIFFER)
     return same and (a.augment != "crop" or a.seed == b.seed)
+
+
+def vectors_fit(feed: Feed, features: int) -> bool:
+    """Whether the feature vectors of a run take at most a quarter of this machine's memory."""
+    return feed.slots * features * 4 <= memory_bytes() / 4
 
 
 def fit_head(
@@ -80,7 +87,7 @@ def fit_head(
 
     Args:
         model, layers, plan, split, config, compute, on_step, on_epoch: as for `fit`.
-        feed: whose features are vectors.
+        feed: where the vectors come from.
         ahead: configurations of later runs, which may train together with this one.
         trained: what earlier calls trained ahead; what this one does is added.
 
@@ -90,7 +97,9 @@ def fit_head(
     trained = {} if trained is None else trained
     reset_peak(compute.device)
     with nothing_frozen_moves(layers, plan) as frozen_digest:
+        passes = 0
         if config not in trained:
+            passes = 0 if feed.at_cut else feed.slots
             most = _MOST_WEIGHTS // model.head.weight.numel()
             later = [replace(config, **{name: getattr(c, name) for name in _MAY_DIFFER}) for c in ahead[:most]]
             group = list(dict.fromkeys([config, *later]))
@@ -99,9 +108,8 @@ def fit_head(
         epochs: list[Epoch] = []
         best = head.bests[0] if head.bests else None
         for epoch in head.epochs:
-            at_start = epoch.number == 1
-            require_finite(epoch.train_loss, "loss", f"epoch {epoch.number}", config, at_start=at_start)
-            require_finite(epoch.val_loss, "validation loss", f"epoch {epoch.number}", config, at_start=at_start)
+            for what, loss in (("loss", epoch.train_loss), ("validation loss", epoch.val_loss)):
+                require_finite(loss, what, f"epoch {epoch.number}", config, at_start=not head.began_well)
             epochs.append(epoch)
             if on_epoch:
                 on_epoch(epoch)
@@ -120,7 +128,7 @@ def fit_head(
         best_epoch=best.epoch.number,
         probabilities=best.probabilities,
         features_seconds=feed.seconds,
-        prefix_images=feed.computed,
+        prefix_images=feed.computed + passes,
         suffix_images=backward + len(epochs) * len(split.val),
         backward_images=backward,
         peak_memory_mb=peak_mb(compute.device),
@@ -135,8 +143,7 @@ def _train(
     """Train one head for each configuration, all at once; an epoch's seconds are each head's share."""
     first, images, device = group[0], feed.train.images, compute.device
     classes = len(images.store.classes)
-    trained_on = np.unique(np.concatenate([images.slots(split.train, e) for e in range(first.epochs)]))
-    vectors, held_out = _table(feed.train, trained_on, device), _table(feed.val, np.sort(split.val), device)(split.val)
+    vectors, held_out = _table(feed.train, device), _table(feed.val, device)(split.val)
     labels = torch.tensor(images.store.labels, device=device)
     truth = np.asarray(images.store.labels)[split.val]
     heads = [new_head(held_out.shape[1], classes, c.seed) for c in group]
@@ -146,7 +153,7 @@ def _train(
     random = [torch.Generator(device).manual_seed(c.seed) for c in group]
     balance = torch.stack([class_weights(images, split.train, c) for c in group]).to(device)
     smoothing = _column([c.label_smoothing for c in group], device)
-    results = [TrainedHead() for _ in group]
+    results: list[TrainedHead] = []
     for epoch in range(first.epochs):
         start = time.perf_counter()
         orders = [shuffled(split.train, first.batch_size, c.seed, epoch) for c in group]
@@ -157,6 +164,7 @@ def _train(
             y = labels[torch.from_numpy(drawn).to(device)]
             logits = torch.baddbmm(bias.unsqueeze(1), _dropped(x, group, random), weight.transpose(1, 2))
             loss = _losses(logits, y, balance, smoothing)
+            results = results or [TrainedHead([], [], finite) for finite in loss.isfinite().tolist()]
             torch.autograd.backward(loss.sum())
             shares = [shares_of_peak(c, epoch + step / len(orders[0])) for c in group]
             optimizer.step([share for share, _ in shares])
@@ -185,16 +193,11 @@ def _train(
     return results
 
 
-def _table(stream: Stream, slots: Indices, device: str) -> Callable[[Indices], Tensor]:
-    """Looks up the vectors of slots, in memory if they take less than a quarter of it."""
-    store = stream.store
-    assert store is not None
-    values = store.read(slots[:1]).float()
-    if len(slots) * values.nbytes > memory_bytes() / 4:
-        return lambda wanted: store.read(wanted).to(device).float()
-    values = store.read(slots).to(device).float()
-    place = np.zeros(int(slots.max()) + 1, np.int64)
-    place[slots] = np.arange(len(slots))
+def _table(stream: Stream, device: str) -> Callable[[Indices], Tensor]:
+    """Looks up the vectors of slots, which are read or computed once."""
+    values = torch.cat([stream.advance(x).float() for x in stream.gather(in_order(stream.slots, _BATCH))])
+    place = np.zeros(int(stream.slots[-1]) + 1, np.int64)
+    place[stream.slots] = np.arange(len(stream.slots))
     return lambda wanted: values[torch.from_numpy(place[wanted]).to(device)]
 
 
