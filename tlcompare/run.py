@@ -149,7 +149,7 @@ def _train(
     model_id = None
     if keep_model(metrics):
         names = {"backbone": config.model, "unfreeze": config.unfreeze}
-        model_id = log_model(model, prepared.backbone, store.classes, names)
+        model_id = log_model(log.run_id, model, prepared.backbone, store.classes, names)
     log.scores(metrics, model_id, dataset)
     log_end(log, prepared, fitted, scores, latency, model_kept=model_id is not None)
     return RunResult(log.run_id, prepared, metrics)

@@ -49,7 +49,7 @@ def jobs(config, watcher, **options):
         )
 
 
-EACH = [{}, {"unfreeze": "top"}, {"weights": "gone.pth"}, {"epochs": 100}]
+EACH = [{}, {"unfreeze": "top"}, {"weights": "gone.pth"}, {"epochs": 100, "unfreeze": "top"}]
 
 
 @pytest.mark.parametrize(

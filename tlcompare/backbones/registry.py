@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -44,6 +45,7 @@ class Backbone:
         return replace(self, preprocessing=replace(self.preprocessing, size=size))
 
 
+@functools.cache
 def get_backbone(name: str) -> Backbone:
     """The backbone called `name`.
 

@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import mlflow
-from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from tlcompare.errors import TrackingError, did_you_mean
 from tlcompare.files import first_line
-from tlcompare.tracking.runs import DEFAULT_EXPERIMENT, shown_uri
+from tlcompare.tracking.runs import DEFAULT_EXPERIMENT, client, shown_uri
 
 SWEEP = "tlcompare.sweep"
 TRIAL = "tlcompare.trial"
@@ -39,7 +38,7 @@ def runs_by_id(run_ids: Sequence[str]) -> list[LoggedRun]:
         TrackingError: there is no such run.
     """
     try:
-        return [_logged(MlflowClient().get_run(run_id.removeprefix("runs:/"))) for run_id in run_ids]
+        return [_logged(client().get_run(run_id.removeprefix("runs:/"))) for run_id in run_ids]
     except (mlflow.MlflowException, OSError) as e:
         raise TrackingError(f"in {shown_uri()}: {first_line(e)}", "Take the id from the run's page.") from e
 
@@ -51,11 +50,10 @@ def runs_of_experiment(name: str | None) -> list[LoggedRun]:
         TrackingError: there is no such experiment.
     """
     name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
-    client = MlflowClient()
     with readable():
-        experiment = client.get_experiment_by_name(name)
+        experiment = client().get_experiment_by_name(name)
         if experiment is None:
-            near = did_you_mean(name, [e.name for e in client.search_experiments()])
+            near = did_you_mean(name, [e.name for e in client().search_experiments()])
             raise TrackingError(f'{shown_uri()} has no experiment "{name}"', near)
         return _search([experiment.experiment_id], "attributes.status = 'FINISHED'")
 
@@ -81,7 +79,7 @@ def sweep_names() -> list[str]:
 def trials_of(parent_run_id: str) -> list[LoggedRun]:
     """The runs of a sweep's trials, in the order of their numbers."""
     with readable():
-        parent = MlflowClient().get_run(parent_run_id)
+        parent = client().get_run(parent_run_id)
         runs = _search([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent_run_id}'")
     return sorted((r for r in runs if TRIAL in r.tags), key=lambda r: int(r.tags[TRIAL]))
 
@@ -100,9 +98,7 @@ def _search(experiments: list[str], condition: str) -> list[LoggedRun]:
     runs: list[LoggedRun] = []
     token = None
     while token != "":
-        page = MlflowClient().search_runs(
-            experiments, condition, order_by=["attributes.start_time ASC"], page_token=token
-        )
+        page = client().search_runs(experiments, condition, order_by=["attributes.start_time ASC"], page_token=token)
         runs += [_logged(run) for run in page]
         token = page.token or ""
     return runs
@@ -111,7 +107,7 @@ def _search(experiments: list[str], condition: str) -> list[LoggedRun]:
 def _sweeps() -> dict[str, LoggedRun]:
     """The runs of all sweeps by name, in all experiments; of two with the same name, the newer."""
     with readable():
-        everywhere = [e.experiment_id for e in MlflowClient().search_experiments()]
+        everywhere = [e.experiment_id for e in client().search_experiments()]
         return {run.tags[SWEEP]: run for run in _search(everywhere, f"tags.`{ROLE}` = 'sweep'")}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import platform
 import subprocess
@@ -230,6 +231,7 @@ percentile {latency.p95_ms:.1f} ms), {latency.seconds_per_100:.2f} s for 100.
 """
 
 
+@functools.cache
 def _git_tags() -> dict[str, str]:
     """The commit that is checked out and whether files differ from it; nothing where this is installed."""
     here = Path(__file__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import math
@@ -34,6 +35,16 @@ logging.getLogger("mlflow").setLevel(logging.ERROR)
 _RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")  # what MLflow calls a run that was given no name
 
 
+def client() -> MlflowClient:
+    """MLflow's client for the current tracking store, made once for each."""
+    return _client(str(mlflow.get_tracking_uri()))
+
+
+@functools.cache
+def _client(uri: str) -> MlflowClient:
+    return MlflowClient(uri)
+
+
 class Pruned(Exception):
     """Ends a run before its time because it promises nothing; the text says why."""
 
@@ -46,22 +57,21 @@ class RunLog:
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Log parameters, leaving alone those that `mlflow run` has logged itself."""
-        client = MlflowClient()
-        there = client.get_run(self.run_id).data.params
+        there = client().get_run(self.run_id).data.params
         new = [Param(k, str(v)) for k, v in values.items() if k not in there]
         for start in range(0, len(new), 100):
-            client.log_batch(self.run_id, params=new[start : start + 100])
+            client().log_batch(self.run_id, params=new[start : start + 100])
 
     def tags(self, values: Mapping[str, Any]) -> None:
         tags = [RunTag(k, str(v)) for k, v in values.items()]
         for start in range(0, len(tags), 100):
-            MlflowClient().log_batch(self.run_id, tags=tags[start : start + 100])
+            client().log_batch(self.run_id, tags=tags[start : start + 100])
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log metrics in one request; values that are not finite, which break charts, are left out."""
         now = int(time.time() * 1000)
         finite = [Metric(k, v, now, step) for k, v in values.items() if math.isfinite(v)]
-        MlflowClient().log_batch(self.run_id, metrics=finite)
+        client().log_batch(self.run_id, metrics=finite)
 
     def scores(self, values: Mapping[str, float], model_id: str | None, dataset: MetaDataset) -> None:
         """Log final metrics, tied to the data they were measured on and to the model, if it is kept."""
@@ -69,7 +79,7 @@ class RunLog:
         mlflow.log_metrics(finite, model_id=model_id, dataset=dataset)
 
     def text(self, path: str, text: str) -> None:
-        MlflowClient().log_text(self.run_id, text, path)
+        client().log_text(self.run_id, text, path)
 
     def json(self, path: str, value: Any) -> None:
         self.text(path, json.dumps(value, indent=1))
@@ -81,7 +91,7 @@ class RunLog:
     def figure(self, path: str, figure: Figure) -> None:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing")  # a class name in a script that no font here has
-            MlflowClient().log_figure(self.run_id, figure, path)
+            client().log_figure(self.run_id, figure, path)
 
 
 @contextmanager
@@ -127,7 +137,7 @@ def _start(config: RunConfig) -> mlflow.ActiveRun:
     opened = os.environ.get("MLFLOW_RUN_ID")
     if opened is None:
         mlflow.set_experiment(experiment_name(config))
-    elif not _RANDOM_NAME.fullmatch(MlflowClient().get_run(opened).info.run_name):
+    elif not _RANDOM_NAME.fullmatch(client().get_run(opened).info.run_name):
         name = ""
     return mlflow.start_run(run_name=name or None)
 
@@ -148,7 +158,7 @@ def logged_config(uri: str) -> tuple[dict[str, Any], str]:
     """
     run_id = uri.removeprefix("runs:/").strip("/").partition("/")[0]
     try:
-        digest = MlflowClient().get_run(run_id).data.params.get("data_digest", "")
+        digest = client().get_run(run_id).data.params.get("data_digest", "")
         with tempfile.TemporaryDirectory() as folder:
             path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path="config.yaml", dst_path=folder)
             return read_yaml(Path(path)), digest
@@ -162,7 +172,7 @@ def store_problem() -> str:
     before = {name: os.environ.get(name) for name in patience}
     os.environ.update({name: before[name] or value for name, value in patience.items()})
     try:
-        MlflowClient().search_experiments(max_results=1)
+        client().search_experiments(max_results=1)
     except (mlflow.MlflowException, OSError) as e:
         return without_credentials(first_line(e))
     finally:

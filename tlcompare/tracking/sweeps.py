@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import mlflow
-from mlflow import MlflowClient
 from mlflow.tracking.context.registry import resolve_tags
 
 from tlcompare.config import RunConfig
 from tlcompare.errors import TrackingError, without_credentials
 from tlcompare.tracking.reading import ROLE, SWEEP, TRIAL, readable
-from tlcompare.tracking.runs import RunLog, experiment_name, run_name
+from tlcompare.tracking.runs import RunLog, client, experiment_name, run_name
 
 CHAMPION = "champion"
 _PICKED = "tlcompare.picked"
@@ -35,24 +34,23 @@ class SweepLog(RunLog):
         with readable():
             self.tags({"tlcompare.reason": without_credentials(reason)[:4000]})
             for run_id in filter(None, (self.run_id, self.opened)):
-                MlflowClient().set_terminated(run_id, status)
+                client().set_terminated(run_id, status)
 
 
 def open_sweep(name: str, study_id: str, config: RunConfig) -> SweepLog:
     """A sweep's run for a study that has none yet: the one that `mlflow run` opened, one that an attempt that broke off
     has made, or a new one in the experiment."""
     with readable():
-        client = MlflowClient()
         tags = {SWEEP: name, ROLE: "sweep", "tlcompare.study_id": study_id}
         opened = os.environ.pop("MLFLOW_RUN_ID", None)
         if opened is not None:
-            client.update_run(opened, name=name)
+            client().update_run(opened, name=name)
             log = SweepLog(opened)
             log.tags(tags)
             return log
         experiment = mlflow.set_experiment(experiment_name(config)).experiment_id
-        made = client.search_runs([experiment], f"tags.`tlcompare.study_id` = '{study_id}'")
-        run = made[0] if made else client.create_run(experiment, run_name=name, tags=resolve_tags(tags))
+        made = client().search_runs([experiment], f"tags.`tlcompare.study_id` = '{study_id}'")
+        run = made[0] if made else client().create_run(experiment, run_name=name, tags=resolve_tags(tags))
         return SweepLog(run.info.run_id)
 
 
@@ -63,21 +61,19 @@ def reopen_sweep(run_id: str) -> SweepLog:
         TrackingError: this store does not have it.
     """
     with readable():
-        client = MlflowClient()
-        client.update_run(run_id, status="RUNNING")
+        client().update_run(run_id, status="RUNNING")
         opened = os.environ.pop("MLFLOW_RUN_ID", None)
         if opened is not None:
-            client.set_tag(opened, "mlflow.note.content", f"Goes on with the sweep in run {run_id}.")
+            client().set_tag(opened, "mlflow.note.content", f"Goes on with the sweep in run {run_id}.")
         return SweepLog(run_id, opened)
 
 
 def open_trial(parent: RunLog, sweep: str, number: int, config: RunConfig) -> str:
     """A run below the sweep's, for one trial. Returns its id."""
     with readable():
-        client = MlflowClient()
-        experiment = client.get_run(parent.run_id).info.experiment_id
+        experiment = client().get_run(parent.run_id).info.experiment_id
         tags = {"mlflow.parentRunId": parent.run_id, SWEEP: sweep, TRIAL: str(number), ROLE: "trial"}
-        run = client.create_run(experiment, run_name=f"{number} {run_name(config)}", tags=resolve_tags(tags))
+        run = client().create_run(experiment, run_name=f"{number} {run_name(config)}", tags=resolve_tags(tags))
         return str(run.info.run_id)
 
 
@@ -87,26 +83,25 @@ def end_trial(run_id: str, state: str, reason: str, detail: str = "") -> None:
         log = RunLog(run_id)
         if detail:
             log.text("traceback.txt", without_credentials(detail))
-        if MlflowClient().get_run(run_id).info.status in ("RUNNING", "FINISHED"):
+        if client().get_run(run_id).info.status in ("RUNNING", "FINISHED"):
             log.tags({"tlcompare.state": state, "tlcompare.reason": without_credentials(reason)[:4000]})
-            MlflowClient().set_terminated(run_id, "FAILED" if state == "failed" else "KILLED")
+            client().set_terminated(run_id, "FAILED" if state == "failed" else "KILLED")
 
 
 def discard_trial(run_id: str) -> None:
     """Close and delete the run of a trial that will be run again, with its model."""
     with readable():
-        client = MlflowClient()
-        if client.get_run(run_id).info.status == "RUNNING":
-            client.set_terminated(run_id, "KILLED")
+        if client().get_run(run_id).info.status == "RUNNING":
+            client().set_terminated(run_id, "KILLED")
         discard_models(run_id)
-        client.delete_run(run_id)
+        client().delete_run(run_id)
 
 
 def discard_models(run_id: str) -> None:
     """Delete the models of a run."""
     with readable():
         for model in _models(run_id):
-            MlflowClient().delete_logged_model(model.model_id)
+            client().delete_logged_model(model.model_id)
 
 
 def has_model(run_id: str) -> bool:
@@ -124,38 +119,35 @@ def crown(run_id: str, sweep_run_id: str, name: str, description: str) -> str:
         TrackingError: the registry cannot be used, or has a model of this name that is not this sweep's.
     """
     with readable():
-        client = MlflowClient()
         models = _models(run_id)
         if not models:
             return ""
-        if MlflowClient().get_run(run_id).data.params.get("weights") == "none":
+        if client().get_run(run_id).data.params.get("weights") == "none":
             description = f"RANDOM WEIGHTS. {description}"
-        known = [v for v in client.search_model_versions(f"name = '{name}'") if v.run_id == run_id]
-        registered = client.search_registered_models(f"name = '{name}'")
+        known = [v for v in client().search_model_versions(f"name = '{name}'") if v.run_id == run_id]
+        registered = client().search_registered_models(f"name = '{name}'")
         if not registered:
-            client.create_registered_model(name, tags={"tlcompare.sweep_run": sweep_run_id})
+            client().create_registered_model(name, tags={"tlcompare.sweep_run": sweep_run_id})
         elif registered[0].tags.get("tlcompare.sweep_run") != sweep_run_id:
             raise TrackingError(f'the registry has a model "{name}" that is not of this sweep')
         uri, model_id = f"models:/{models[0].model_id}", models[0].model_id
-        version = known[0] if known else client.create_model_version(name, uri, run_id, model_id=model_id)
-        client.set_registered_model_alias(name, CHAMPION, version.version)
-        client.update_model_version(name, version.version, description)
+        version = known[0] if known else client().create_model_version(name, uri, run_id, model_id=model_id)
+        client().set_registered_model_alias(name, CHAMPION, version.version)
+        client().update_model_version(name, version.version, description)
         return str(version.version)
 
 
 def mark_picked(winners: Sequence[str], others: Sequence[str], why: str) -> None:
     """Tag the runs that were picked, and take the tag off the others."""
     with readable():
-        client = MlflowClient()
         for run_id in winners:
             RunLog(run_id).tags({_PICKED: why})
         for run_id in others:
-            if _PICKED in client.get_run(run_id).data.tags:
-                client.delete_tag(run_id, _PICKED)
+            if _PICKED in client().get_run(run_id).data.tags:
+                client().delete_tag(run_id, _PICKED)
 
 
 def _models(run_id: str) -> Sequence[Any]:
-    client = MlflowClient()
-    experiment = client.get_run(run_id).info.experiment_id
-    found: Sequence[Any] = client.search_logged_models([experiment], filter_string=f"source_run_id = '{run_id}'")
+    experiment = client().get_run(run_id).info.experiment_id
+    found: Sequence[Any] = client().search_logged_models([experiment], filter_string=f"source_run_id = '{run_id}'")
     return found

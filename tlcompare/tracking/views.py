@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-from mlflow import MlflowClient
 
 from tlcompare.errors import without_credentials
 from tlcompare.tracking.reading import ROLE, SWEEP, readable
-from tlcompare.tracking.runs import RunLog
+from tlcompare.tracking.runs import RunLog, client
 
 _OURS = "Strategies"
 _COLUMNS = (
@@ -41,13 +40,13 @@ def save_view(log: RunLog, sweep: str) -> str:
     """
     key = f"tlcompare-{sweep}"
     with readable():
-        experiment = MlflowClient().get_run(log.run_id).info.experiment_id
+        experiment = client().get_run(log.run_id).info.experiment_id
         view = {
             "name": f"Strategy comparison: {sweep}",
             "createdAt": int(time.time() * 1000),
             "state": json.dumps(_state(sweep)),
         }
-        MlflowClient().set_experiment_tag(experiment, f"mlflow.sharedViewState.{key}", json.dumps(view))
+        client().set_experiment_tag(experiment, f"mlflow.sharedViewState.{key}", json.dumps(view))
     return f"#/experiments/{experiment}/runs?viewStateShareKey={key}&compareRunsMode=CHART"
 
 
