@@ -1,0 +1,290 @@
+"""tlcompare beside what else one would use, on the same images: `make bench`, or `python -m benchmarks --help`."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks.work import BACKBONE, Job, Trial, default_space, shallow_trials, write_images
+
+PEERS = ("tuned", "notebook", "fastai", "lightning", "keras")
+_PACKAGES = ("torch", "torchvision", "timm", "mlflow", "optuna", "fastai", "lightning", "keras")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A list of trials.
+
+    Attributes:
+        name: W1 to W4.
+        about: in words.
+        trials: all of them, which tlcompare runs.
+        sampled: which of them the peers run; they reuse nothing between trials, so the time of all follows.
+        images: how many images there are.
+        epochs: of each trial.
+    """
+
+    name: str
+    about: str
+    trials: tuple[Trial, ...]
+    sampled: tuple[int, ...]
+    images: int
+    epochs: int
+
+    @property
+    def scale(self) -> float:
+        return len(self.trials) / len(self.sampled)
+
+
+def make_workloads(scale: float) -> tuple[Workload, ...]:
+    """The four workloads; `scale` multiplies the number of images."""
+    forty = default_space(40)
+    by_work = sorted(range(40), key=lambda i: _depth(forty[i]))
+    images = [min(int(n * scale), 1797) for n in (1500, 600, 400, 1000)]
+    return (
+        Workload("W1", "one frozen run", (Trial("frozen"),), (0,), images[0], 15),
+        Workload("W2", "one run of the last 50 layers", (Trial("50"),), (0,), images[1], 8),
+        Workload("W3", "40 trials of the default space", forty, tuple(sorted(by_work[4::8])), images[2], 6),
+        Workload("W4", "40 trials, frozen or the last block", shallow_trials(40), (18, 19), images[3], 12),
+    )
+
+
+@click.command()
+@click.option("--scale", default=1.0, help="Times as many images.")
+@click.option("--image-size", default=64, help="Side of the network's input in pixels.")
+@click.option("--rounds", default=3, help="Times that everything is run, each with another seed.")
+@click.option("--workload", "workloads", multiple=True, help="W1, W2, W3 or W4; repeat it. [default: all]")
+@click.option("--peer", "peers", multiple=True, help="A peer; repeat it. [default: all that are installed]")
+@click.option("--out", default="benchmarks/results", help="Folder for the table and the numbers.")
+def main(scale: float, image_size: int, rounds: int, workloads: Sequence[str], peers: Sequence[str], out: str) -> None:
+    """Measure how long tlcompare and its peers take for the same trials, alternately, and print the ratios.
+
+    Each measurement is a fresh process that has imported everything; what it writes into caches is thrown away,
+    except between a cold and a warm run of W1. Cold is
+    with empty stores; `first ever` is also before anything of this machine was measured.
+    """
+    began = time.monotonic()
+    chosen = [w for w in make_workloads(scale) if not workloads or w.name in workloads]
+    with tempfile.TemporaryDirectory() as folder, _workers(peers or PEERS) as workers:
+        precision = _faster_precision(image_size)
+        results = [
+            row
+            for workload in chosen
+            for row in _measure(workload, workers, Path(folder), image_size, rounds, precision)
+        ]
+    report = {
+        "machine": _machine(),
+        "image_size": image_size,
+        "precision": precision,
+        "rounds": rounds,
+        "minutes": round((time.monotonic() - began) / 60, 1),
+        "results": results,
+    }
+    Path(out).mkdir(parents=True, exist_ok=True)
+    (Path(out) / "results.json").write_text(json.dumps(report, indent=1) + "\n")
+    table = _table(report, chosen)
+    (Path(out) / "results.md").write_text(table)
+    click.echo(table)
+
+
+def _measure(
+    workload: Workload, workers: dict[str, Worker], folder: Path, image_size: int, rounds: int, precision: str
+) -> Iterator[dict[str, Any]]:
+    """One row per contestant: seconds of every round, accuracies, counts."""
+    data = folder / f"{workload.images}"
+    if not data.exists():
+        write_images(data, workload.images)
+    every: dict[str, list[dict[str, Any]]] = {}
+
+    def job(trials: Sequence[Trial], cache: Path, count: bool = False) -> Job:
+        return Job(tuple(trials), str(data), image_size, workload.epochs, precision, str(cache), count)
+
+    sampled = [workload.trials[i] for i in workload.sampled]
+    measured = folder / "measured"
+    for number in range(rounds):
+        for name, worker in workers.items():
+            ours = name == "tlcompare"
+            trials = [replace(t, seed=number) for t in (workload.trials if ours else sampled)]
+            cache = folder / f"cache-{workload.name}-{number}"
+            if ours and workload.name == "W1":
+                every.setdefault("tlcompare, first ever", []).append(worker.run(job(trials, cache)))
+                shutil.copytree(cache, measured, dirs_exist_ok=True)
+            _empty_stores(measured, cache)
+            done = worker.run(job(trials, cache))
+            every.setdefault(name, []).append(done | {"seconds": done["seconds"] * (1 if ours else workload.scale)})
+            if ours and workload.name == "W1":
+                every.setdefault("tlcompare, warm", []).append(worker.run(job(trials, cache)))
+            click.echo(f"{workload.name} round {number + 1} {name}: {every[name][-1]['seconds']:.1f} s", err=True)
+    for name, rows in every.items():
+        ours = name.startswith("tlcompare")
+        counts: dict[str, Any] = {}
+        if name in workers:
+            _empty_stores(measured, folder / "count")
+            counts = workers[name].run(job(workload.trials if ours else sampled, folder / "count", count=True))
+        if name in workers and not ours:
+            scaled = {k: counts[k] and counts[k] * workload.scale for k in ("multiply_adds", "decoded")}
+            counts = counts | scaled
+        yield {
+            "workload": workload.name,
+            "contestant": name,
+            "seconds": [r["seconds"] for r in rows],
+            "accuracies": [[r["accuracies"][i] for i in workload.sampled] if ours else r["accuracies"] for r in rows],
+            "peak_mb": max(r["peak_mb"] for r in rows),
+        } | counts
+
+
+def _empty_stores(measured: Path, cache: Path) -> None:
+    """A cache that holds what was measured of this machine, and no images or features."""
+    shutil.rmtree(cache, ignore_errors=True)
+    if measured.exists():
+        shutil.copytree(measured, cache, ignore=shutil.ignore_patterns("pixels", "features", "studies"))
+
+
+class Worker:
+    """A contestant's warm process."""
+
+    def __init__(self, name: str, log: Path) -> None:
+        self._log = log
+        with log.open("w") as errors:
+            self._process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", "benchmarks.worker", name],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        self.there = self._answer() == "ready"
+
+    def run(self, job: Job) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as folder:
+            job_file, result_file = Path(folder, "job"), Path(folder, "result")
+            job_file.write_text(job.to_json())
+            assert self._process.stdin is not None
+            self._process.stdin.write(f"{job_file} {result_file}\n")
+            self._process.stdin.flush()
+            self._answer()
+            if not result_file.exists():
+                raise click.ClickException(f"it failed:\n{self._log.read_text()[-3000:]}")
+            result: dict[str, Any] = json.loads(result_file.read_text())
+            return result
+
+    def stop(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+@contextmanager
+def _workers(peers: Sequence[str]) -> Iterator[dict[str, Worker]]:
+    """tlcompare's process and those of the peers that are installed."""
+    with tempfile.TemporaryDirectory() as logs:
+        workers = {name: Worker(name, Path(logs, name)) for name in ("tlcompare", *peers)}
+        for name in [n for n, w in workers.items() if not w.there]:
+            click.echo(f"left out {name}: {Path(logs, name).read_text().strip().splitlines()[-1]}", err=True)
+            workers.pop(name).stop()
+        try:
+            yield workers
+        finally:
+            for worker in workers.values():
+                worker.stop()
+
+
+def _depth(trial: Trial) -> float:
+    from tlcompare.freezing.layers import build_and_trace
+    from tlcompare.freezing.strategy import make_plan
+
+    return make_plan(build_and_trace(BACKBONE, 64), trial.unfreeze, 10).depth
+
+
+def _faster_precision(image_size: int) -> str:
+    from tlcompare.config import RunConfig
+    from tlcompare.freezing.layers import build_and_trace
+    from tlcompare.training.device import choose_compute
+    from tlcompare.training.speed import faster_precision
+
+    compute = choose_compute(RunConfig())
+    if compute.precision == "fp32":
+        return "fp32"
+    return faster_precision(build_and_trace(BACKBONE, image_size), image_size, compute).precision
+
+
+def _machine() -> dict[str, Any]:
+    from tlcompare.config import RunConfig
+    from tlcompare.training.device import choose_compute
+
+    def installed(name: str) -> str:
+        try:
+            return version(name)
+        except ImportError:
+            return "not installed"
+
+    return {
+        "processor": choose_compute(RunConfig()).device_name,
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "packages": {name: installed(name) for name in _PACKAGES},
+    }
+
+
+def _table(report: dict[str, Any], workloads: Sequence[Workload]) -> str:
+    """Everything as Markdown."""
+    machine = report["machine"]
+    packages = ", ".join(f"{name} {v}" for name, v in machine["packages"].items())
+    lines = [
+        f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}, {packages}. "
+        f"{BACKBONE} at {report['image_size']} pixels, {report['precision']}, seeds 0 to {report['rounds'] - 1}; "
+        f"{report['minutes']} minutes in all.",
+        "",
+    ]
+    for w in workloads:
+        rows = [r for r in report["results"] if r["workload"] == w.name]
+        ours = next(r["seconds"] for r in rows if r["contestant"] == "tlcompare")
+        sampled = "" if w.scale == 1 else f"; peers ran {len(w.sampled)} of the {len(w.trials)} trials, scaled up"
+        lines += [
+            f"**{w.name}**: {w.about}; {w.images} images, {w.epochs} epochs{sampled}.",
+            "",
+            "| | seconds | spread | slower than tlcompare | accuracy | images decoded | multiply-adds | peak memory |",
+            "|---|---:|---:|---:|---:|---:|---:|---:|",
+        ]
+        for r in rows:
+            times = [t / o for t, o in zip(r["seconds"], ours, strict=True)]
+            ratio = f"{statistics.median(times):.1f}× ({min(times):.1f} to {max(times):.1f})"
+            means = [statistics.mean(a) for a in r["accuracies"]]
+            error = statistics.stdev(means) / len(means) ** 0.5 if len(means) > 1 else 0.0
+            lines.append(
+                f"| {r['contestant']} | {statistics.median(r['seconds']):.1f} "
+                f"| {min(r['seconds']):.1f} to {max(r['seconds']):.1f} | {ratio} "
+                f"| {statistics.mean(means):.1%} ± {error:.1%} | {_count(r.get('decoded'))} "
+                f"| {_count(r.get('multiply_adds'))} | {r['peak_mb']:.0f} MB |"
+            )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _count(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value / 1e9:,.0f} G" if value > 1e9 else f"{value:,.0f}"
+
+
+if __name__ == "__main__":
+    main()
