@@ -224,7 +224,7 @@ def _faster_precision(image_size: int) -> str:
     compute = choose_compute(RunConfig())
     if compute.precision == "fp32":
         return "fp32"
-    return faster_precision(build_and_trace(BACKBONE, image_size), image_size, compute).precision
+    return faster_precision(build_and_trace(BACKBONE, image_size), compute).precision
 
 
 def _machine() -> dict[str, Any]:

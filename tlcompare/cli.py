@@ -366,7 +366,9 @@ def layers(model: str, image_size: int | None, as_json: bool) -> None:
 @click.option("--image-size", "--image_size", type=click.IntRange(16, 2048), help="Side of the input in pixels.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(model: str, unfreeze: str, classes: int, image_size: int | None, as_json: bool) -> None:
-    """Show what a strategy would train, without training.
+    """Show what a strategy would train, without training, and what keeping the frozen features would save.
+
+    The saving is for 1,000 images and the default recipe; the backbone's speed is measured at first use and kept.
 
     \b
     tlcompare plan --model mobilenet --unfreeze 50 --classes 5
@@ -374,10 +376,13 @@ def plan(model: str, unfreeze: str, classes: int, image_size: int | None, as_jso
     """
     from tlcompare.freezing.layers import build_and_trace
     from tlcompare.freezing.strategy import make_plan
+    from tlcompare.training.saving import expected_saving
 
-    made = make_plan(build_and_trace(model, image_size), unfreeze, classes)
+    layers = build_and_trace(model, image_size)
+    made = make_plan(layers, unfreeze, classes)
+    saving = expected_saving(layers, made, images=1000)
     if as_json:
-        click.echo(json.dumps(made.to_dict()))
+        click.echo(json.dumps(made.to_dict() | {"features": saving.to_dict()}))
         return
     _print_table(
         [
@@ -400,6 +405,17 @@ def plan(model: str, unfreeze: str, classes: int, image_size: int | None, as_jso
     click.echo(f"  of the head      {made.head_parameters:,}")
     click.echo(f"blocks             {', '.join(made.blocks) or 'none, the head alone'}")
     click.echo(f"cut                after {made.cut.after} ({shape} per image): nothing before it changes")
+    if not saving.after:
+        click.echo("features           none are kept: computing is as fast as reading them")
+        return
+    click.echo(
+        f"features           kept after {saving.after}, {saving.bytes_per_image / 1e3:.0f} kB per image: "
+        f"{saving.read_ms:.2g} ms to read instead of {saving.compute_ms:.2g} ms to compute"
+    )
+    click.echo(
+        f"training           about {saving.seconds:.0f} s instead of {saving.seconds_without:.0f} s for "
+        f"{saving.images:,} images and {saving.epochs} epochs here, in {saving.precision}"
+    )
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:

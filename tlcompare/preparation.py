@@ -130,7 +130,7 @@ def prepare(config: RunConfig, reporter: Reporter, workbench: Workbench) -> Prep
     source = find_source(config.data)
     if config.precision is None and compute.device == "cpu" and compute.precision == "bf16":
         reporter.doing(f"measuring how fast {config.model} trains here")
-        compute = faster_precision(shared.layers, backbone.preprocessing.size, compute)
+        compute = faster_precision(shared.layers, compute)
     config = _settle(config, compute, backbone, source)
     store = workbench.images(source, backbone.preprocessing, config.on_bad_image, reporter)
     split = make_split(

@@ -13,7 +13,7 @@ from tlcompare.freezing.graph import Classifier, cut_points
 from tlcompare.preparation import Prepared, Workbench, announce, prepare
 from tlcompare.progress import Reporter, reporting
 from tlcompare.tracking.models import log_dataset, log_model
-from tlcompare.tracking.record import final_metrics, log_end, log_epoch, log_predictions, log_start
+from tlcompare.tracking.record import EpochLog, final_metrics, log_end, log_predictions, log_start
 from tlcompare.tracking.runs import RunLog, open_run, require_store, stop_if_asked
 from tlcompare.training.batches import Images
 from tlcompare.training.epochs import Epoch, Fitted
@@ -123,16 +123,21 @@ def _train(
         reporter.say,
     )
 
+    epoch_log = EpochLog(log)
+
     def on_epoch(epoch: Epoch) -> None:
         stop_if_asked()
-        log_epoch(log, epoch)
+        epoch_log.add(epoch)
         reporter.epoch(epoch)
 
     suffix = prepared.shared.compiled(plan.cut) if config.compile else None
     fitting: Callable[..., Fitted] = partial(fit, suffix=suffix, on_notice=reporter.say)
     if not plan.parameters and vectors_fit(feed, layers.features):
         fitting = partial(fit_head, ahead=ahead, trained=workbench.heads)
-    fitted = fitting(model, layers, plan, feed, split, config, compute, on_step=reporter.step, on_epoch=on_epoch)
+    try:
+        fitted = fitting(model, layers, plan, feed, split, config, compute, on_step=reporter.step, on_epoch=on_epoch)
+    finally:
+        epoch_log.send()
     reporter.doing("scoring, and logging the model")
     probabilities = {"val": fitted.probabilities}
     if config.score_test:

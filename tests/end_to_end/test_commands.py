@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -19,12 +20,20 @@ def test_layers(tlcompare):
 
 
 def test_plan(tlcompare):
-    result = tlcompare("plan", "--model", "resnet50", "--unfreeze", "conv4+conv5", "--classes", 5, "--json")
-    assert json.loads(result.stdout)["trainable_parameters"] == 22_073_349
-    table = tlcompare("plan", "--model", "mobilenet", "--unfreeze", 30, "--classes", 5).stdout
+    result = tlcompare(
+        "plan", "--model", "resnet50", "--unfreeze", "conv4+conv5", "--classes", 5, "--image-size", 32, "--json"
+    )
+    made = json.loads(result.stdout)
+    assert made["trainable_parameters"] == 22_073_349
+    assert made["features"]["after"]
+    assert made["features"]["seconds"] < made["features"]["seconds_without"]
+    table = tlcompare("plan", "--model", "mobilenet", "--unfreeze", 30, "--classes", 5, "--image-size", 32).stdout
     assert "2,400,773 of 3,212,101" in table
     assert "block9.dw_bn" in table
     assert "cut                after block9.dw_conv" in table
+    assert re.search(r"features           kept after block\d.*: .* ms to read instead of .* ms to compute", table)
+    everything = tlcompare("plan", "--model", "mobilenet", "--unfreeze", "all", "--classes", 5, "--image-size", 32)
+    assert "features           none are kept" in everything.stdout
 
 
 def test_doctor(tlcompare, workplace):

@@ -54,6 +54,7 @@ class LayerList:
         layers: the layers in forward order.
         nodes: names of the graph's nodes, one per layer.
         features: F, the length of the feature vector.
+        image_size: S, the side of the images in pixels.
     """
 
     backbone: str
@@ -61,6 +62,7 @@ class LayerList:
     layers: tuple[Layer, ...]
     nodes: tuple[str, ...]
     features: int
+    image_size: int
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -90,6 +92,7 @@ def trace(backbone: Backbone, network: nn.Module) -> LayerList:
         layers=layers,
         nodes=tuple(n.name for n in nodes),
         features=shapes[output_of(traced).name][-1],
+        image_size=backbone.preprocessing.size,
     )
 
 

@@ -38,7 +38,7 @@ def drawn(plan: Plan) -> list[RunConfig]:
 def costs_of(plan: Plan, model: str) -> Costs:
     """What features of a backbone cost on this machine."""
     prepared = plan.prepared[model]
-    return measured_costs(prepared.layers, prepared.backbone.preprocessing.size, prepared.compute)
+    return measured_costs(prepared.layers, prepared.compute)
 
 
 def wanted(plan: Plan, model: str, configs: Sequence[tuple[RunConfig, float]]) -> Demand:

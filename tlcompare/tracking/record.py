@@ -6,6 +6,7 @@ import functools
 import math
 import platform
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -25,6 +26,8 @@ from tlcompare.training.device import Compute
 from tlcompare.training.epochs import Epoch, Fitted
 from tlcompare.training.evaluate import Scores
 from tlcompare.training.latency import Latency
+
+_TOGETHER_S = 0.5
 
 
 def log_start(log: RunLog, prepared: Prepared) -> None:
@@ -87,10 +90,16 @@ def log_start(log: RunLog, prepared: Prepared) -> None:
         log.json("left_out.json", [asdict(b) for b in store.bad])
 
 
-def log_epoch(log: RunLog, epoch: Epoch) -> None:
-    """One epoch's metrics, in one request."""
-    log.metrics(
-        {
+class EpochLog:
+    """Logs the metrics of epochs, those that take less than half a second together in one request."""
+
+    def __init__(self, log: RunLog) -> None:
+        self._log = log
+        self._waiting: dict[int, dict[str, float]] = {}
+        self._sent = -math.inf
+
+    def add(self, epoch: Epoch) -> None:
+        self._waiting[epoch.number] = {
             "train/epoch_loss": epoch.train_loss,
             "train/epoch_accuracy": epoch.train_accuracy,
             "train/lr": epoch.lr,
@@ -98,9 +107,15 @@ def log_epoch(log: RunLog, epoch: Epoch) -> None:
             "val/epoch_loss": epoch.val_loss,
             "val/epoch_accuracy": epoch.val_accuracy,
             "cost/epoch_seconds": epoch.seconds,
-        },
-        step=epoch.number,
-    )
+        }
+        if time.monotonic() - self._sent > _TOGETHER_S:
+            self.send()
+
+    def send(self) -> None:
+        """Send what still waits."""
+        waiting, self._waiting = self._waiting, {}
+        self._log.metrics_of_steps(waiting)
+        self._sent = time.monotonic()
 
 
 def log_predictions(

@@ -67,11 +67,12 @@ class RunLog:
         for start in range(0, len(tags), 100):
             client().log_batch(self.run_id, tags=tags[start : start + 100])
 
-    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Log metrics in one request; values that are not finite, which break charts, are left out."""
+    def metrics_of_steps(self, values: Mapping[int, Mapping[str, float]]) -> None:
+        """Log metrics by step; values that are not finite, which break charts, are left out."""
         now = int(time.time() * 1000)
-        finite = [Metric(k, v, now, step) for k, v in values.items() if math.isfinite(v)]
-        client().log_batch(self.run_id, metrics=finite)
+        finite = [Metric(k, v, now, step) for step, m in values.items() for k, v in m.items() if math.isfinite(v)]
+        for start in range(0, len(finite), 1000):
+            client().log_batch(self.run_id, metrics=finite[start : start + 1000])
 
     def scores(self, values: Mapping[str, float], model_id: str | None, dataset: MetaDataset) -> None:
         """Log final metrics, tied to the data they were measured on and to the model, if it is kept."""

@@ -110,9 +110,9 @@ def demand(cut: Cut, split: Split, config: RunConfig) -> Demand:
     return Demand(images, {cut.node: config.epochs * (len(split.train) + len(split.val))})
 
 
-def measured_costs(layers: LayerList, image_size: int, compute: Compute) -> Costs:
+def measured_costs(layers: LayerList, compute: Compute) -> Costs:
     """What the planner needs to know, measured on this machine or remembered."""
-    return Costs(cut_points(layers), measure_speed(layers, image_size, compute), measure_disk())
+    return Costs(cut_points(layers), measure_speed(layers, compute), measure_disk())
 
 
 def cuts_to_keep(costs: Costs, wanted: Demand, config: RunConfig) -> tuple[Cut, ...]:
@@ -144,7 +144,7 @@ def make_feed(
         progress: called with (images done, images to do) while features are computed.
         say: is told where features cannot be kept.
     """
-    costs = measured_costs(backbone.layers, images.preprocessing.size, compute)
+    costs = measured_costs(backbone.layers, compute)
     wanted = demand(plan.cut, split, config)
     kept = cuts_to_keep(costs, wanted, config) if kept is None else kept
     start = costs.start(plan.cut, kept, wanted.images)

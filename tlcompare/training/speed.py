@@ -22,7 +22,7 @@ from tlcompare.training.device import Compute
 from tlcompare.training.measured import measured_once
 
 _IMAGES = 8
-_REPEATS = 3
+_REPEATS = 2
 _FILE_BYTES = 32 << 20
 _BLOCK_BYTES = 64 << 10
 
@@ -58,27 +58,27 @@ class Disk:
     reread: float
 
 
-def measure_speed(layers: LayerList, image_size: int, compute: Compute) -> Speed:
-    """The fastest of three batches of eight after one to warm up; measured once and kept."""
+def measure_speed(layers: LayerList, compute: Compute) -> Speed:
+    """The faster of two batches of eight after one to warm up; measured once and kept."""
     key = {
         "backbone": layers.backbone,
-        "image_size": image_size,
+        "image_size": layers.image_size,
         "device": compute.device,
         "device_name": compute.device_name,
         "threads": compute.threads,
         "precision": compute.precision,
         "torch": torch.__version__,
     }
-    return Speed(**measured_once("speed", key, lambda: asdict(_measure_speed(layers, image_size, compute))))
+    return Speed(**measured_once("speed", key, lambda: asdict(_measure_speed(layers, compute))))
 
 
-def faster_precision(layers: LayerList, image_size: int, compute: Compute) -> Compute:
+def faster_precision(layers: LayerList, compute: Compute) -> Compute:
     """`compute` in bf16 or fp32, whichever trains the backbone faster here.
 
     bf16 instructions need not help on a CPU: the backward pass of depthwise convolutions is slower with them.
     """
     both = [replace(compute, precision=p) for p in ("bf16", "fp32")]
-    return min(both, key=lambda c: measure_speed(layers, image_size, c).step)
+    return min(both, key=lambda c: measure_speed(layers, c).step)
 
 
 def measure_disk() -> Disk:
@@ -104,8 +104,8 @@ class _Clocked(fx.Interpreter):
         return value
 
 
-def _measure_speed(layers: LayerList, image_size: int, compute: Compute) -> Speed:
-    x = torch.rand(_IMAGES, 3, image_size, image_size, device=compute.device)
+def _measure_speed(layers: LayerList, compute: Compute) -> Speed:
+    x = torch.rand(_IMAGES, 3, layers.image_size, layers.image_size, device=compute.device)
     x = x.contiguous(memory_format=torch.channels_last)
     network = deepcopy(layers.network).to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     inference = folded(network)
