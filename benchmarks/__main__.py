@@ -52,20 +52,21 @@ class Workload:
 
 
 def make_workloads(scale: float) -> tuple[Workload, ...]:
-    """The four workloads; `scale` multiplies the number of images."""
+    """The four workloads; `scale` multiplies the numbers of images and epochs."""
     forty = default_space(40)
     by_work = sorted(range(40), key=lambda i: _depth(forty[i]))
-    images = [min(int(n * scale), 1797) for n in (1000, 300, 240, 500)]
+    images = [min(int(n * scale), 1797) for n in (1000, 300, 240, 400)]
+    epochs = [max(int(n * scale), 1) for n in (15, 6, 4, 12)]
     return (
-        Workload("W1", "one frozen run", (Trial("frozen"),), (0,), images[0], 15),
-        Workload("W2", "one run of the last 50 layers", (Trial("50"),), (0,), images[1], 6),
-        Workload("W3", "40 trials of the default space", forty, tuple(sorted(by_work[4::8])), images[2], 4),
-        Workload("W4", "40 trials, frozen or the last block", shallow_trials(40), (18, 19), images[3], 12),
+        Workload("W1", "one frozen run", (Trial("frozen"),), (0,), images[0], epochs[0]),
+        Workload("W2", "one run of the last 50 layers", (Trial("50"),), (0,), images[1], epochs[1]),
+        Workload("W3", "40 trials of the default space", forty, tuple(sorted(by_work[4::8])), images[2], epochs[2]),
+        Workload("W4", "40 trials, frozen or the last block", shallow_trials(40), (18, 19), images[3], epochs[3]),
     )
 
 
 @click.command()
-@click.option("--scale", default=1.0, help="Times as many images.")
+@click.option("--scale", default=1.0, help="Times as many images, 1,797 at most, and epochs.")
 @click.option("--image-size", default=64, help="Side of the network's input in pixels.")
 @click.option("--rounds", default=3, help="Times that everything is run, each with another seed.")
 @click.option("--workload", "workloads", multiple=True, help="W1, W2, W3 or W4; repeat it. [default: all]")

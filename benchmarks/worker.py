@@ -76,15 +76,16 @@ def _counted(run: Callable[[Job], Done], job: Job) -> dict[str, Any]:
         decoded += bool(image.tile)
         return load(image)
 
-    multiply_adds = 0
+    multiply_adds = convolutions = 0
 
     def count(module: nn.Module, x: tuple[Any, ...], y: Any) -> None:
         """Forward, and what of backward will follow: the gradients of weights, and of inputs."""
-        nonlocal multiply_adds
+        nonlocal multiply_adds, convolutions
         if isinstance(module, nn.Conv2d | nn.Linear):
             forward = y.numel() // module.weight.shape[0] * module.weight.numel()
             gradients = module.weight.requires_grad + x[0].requires_grad if torch.is_grad_enabled() else 0
             multiply_adds += forward * (1 + gradients)
+            convolutions += isinstance(module, nn.Conv2d)
 
     hook = register_module_forward_hook(count)
     with mock.patch.object(ImageFile.ImageFile, "load", counted_load):
@@ -92,7 +93,7 @@ def _counted(run: Callable[[Job], Done], job: Job) -> dict[str, Any]:
     hook.remove()
     return {
         "decoded": decoded,
-        "multiply_adds": multiply_adds or None,
+        "multiply_adds": multiply_adds if convolutions else None,
         "prefix_images": done.prefix_images,
         "suffix_images": done.suffix_images,
     }

@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 from fastai.vision.all import (
-    AdamW,
+    Adam,
     CrossEntropyLossFlat,
     GradientClip,
     ImageDataLoaders,
@@ -59,7 +59,7 @@ def _train(job: Job, trial: Trial) -> float:
         loaders,
         make_model(trial),
         loss_func=CrossEntropyLossFlat(label_smoothing=LABEL_SMOOTHING),
-        opt_func=partial(AdamW, wd=WEIGHT_DECAY),
+        opt_func=partial(Adam, wd=WEIGHT_DECAY, sqr_mom=0.999, eps=1e-8),
         splitter=partial(_groups, names=names),
         metrics=accuracy,
         train_bn=False,

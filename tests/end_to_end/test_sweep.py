@@ -432,3 +432,36 @@ def test_the_report_runs_and_its_counts_are_the_plans(tlcompare, photos):
     assert with_five["mobilenet", "30"] == 2_400_773 - 2 * 1025
     assert with_five["resnet50", "conv4+conv5"] == 22_073_349 - 2 * 2049
     assert "RANDOM WEIGHTS" in parent("report-1").data.tags["mlflow.note.content"]
+
+
+def test_a_sweep_passes_every_image_through_the_frozen_layers_once(sweep, tmp_path, monkeypatch):
+    """Whatever its trials freeze: the first computes what all of them start from, and heads train together."""
+    monkeypatch.setenv("TLCOMPARE_CACHE", str(tmp_path / "cache"))
+    space = tmp_path / "list.yaml"
+    trials = ["frozen", "top", "frozen", "block5-top", "20%", "frozen"]
+    lines = [f"  - {{unfreeze: {t}, model: efficientnet_lite0, head_lr: 0.00{i + 1}}}" for i, t in enumerate(trials)]
+    space.write_text("trials:\n" + "\n".join(lines) + "\n")
+    options = ("--space", space, "--epochs", 4, "--log-models", "none")
+    sweep(*options)
+    params = children("list-1")[0].data.params
+    slots = 2 * int(params["train_images"]) + int(params["val_images"])
+    kept = [r.data.metrics for r in children("list-1")]
+    assert [m["cost/prefix_images"] for m in kept] == [slots, 0, 0, 0, 0, 0]
+    assert all(0 < m["cost/features_seconds"] < m["cost/train_seconds"] for m in kept)
+    sweep(*options, "--cache-gb", 0, "--name", "without")
+    anew = [r.data.metrics for r in children("without")]
+    passes = 4 * (int(params["train_images"]) + int(params["val_images"]))
+    assert [m["cost/prefix_images"] for m in anew] == [slots, passes, 0, passes, passes, 0]
+    for a, b in zip(kept, anew, strict=True):
+        assert a["val/log_loss"] == pytest.approx(b["val/log_loss"], rel=0.02)
+        assert a["train/loss"] == pytest.approx(b["train/loss"], rel=0.02)
+    sweep(*options, "--name", "again", "--seed", 7)
+    assert sum(r.data.metrics["cost/prefix_images"] for r in children("again")) == 0
+
+
+@pytest.mark.slow
+def test_a_sweep_that_compiles_what_trains(sweep):
+    sweep("--trials", 4, "--log-models", "none", "--pruner", "off", "--compile")
+    sweep("--trials", 4, "--log-models", "none", "--pruner", "off", "--name", "plain")
+    for a, b in zip(children("default-1"), children("plain"), strict=True):
+        assert a.data.metrics["train/loss"] == pytest.approx(b.data.metrics["train/loss"], rel=0.1)

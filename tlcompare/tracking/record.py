@@ -162,7 +162,10 @@ METRICS = (
     *(f"val/{name}" for name in ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")),
     *(f"train/{name}" for name in ("loss", "accuracy", "best_epoch", "epochs_run", "batch_halvings")),
     *(f"cost/{name}_parameters" for name in ("trainable", "frozen", "total")),
-    *(f"cost/{name}" for name in ("train_seconds", "seconds_per_epoch", "peak_memory_mb", "model_mb")),
+    *(
+        f"cost/{name}"
+        for name in ("train_seconds", "features_seconds", "seconds_per_epoch", "peak_memory_mb", "model_mb")
+    ),
     *(f"cost/{name}_images" for name in ("prefix", "suffix", "backward")),
     *(f"cost/{name}" for name in ("latency_p50_ms", "latency_p95_ms", "seconds_per_100_images")),
 )
@@ -186,7 +189,8 @@ def final_metrics(
         "cost/frozen_parameters": plan.total_parameters - plan.trainable_parameters,
         "cost/total_parameters": plan.total_parameters,
         "cost/train_seconds": fitted.seconds,
-        "cost/seconds_per_epoch": fitted.seconds / len(fitted.epochs),
+        "cost/features_seconds": fitted.features_seconds,
+        "cost/seconds_per_epoch": (fitted.seconds - fitted.features_seconds) / len(fitted.epochs),
         "cost/peak_memory_mb": fitted.peak_memory_mb,
         "cost/prefix_images": fitted.prefix_images,
         "cost/suffix_images": fitted.suffix_images,
