@@ -28,7 +28,11 @@ test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
 bench: setup
-	uv pip install --python $(BIN)/python -c constraints.txt -e '.[bench]' || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv pip install --python $(BIN)/python -c constraints.txt -e '.[demo,dev,bench]'; \
+	else \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev,bench]'; \
+	fi
 	$(BIN)/python -m benchmarks
 
 lint: setup

@@ -59,11 +59,20 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """What a contestant gave: the best validation accuracy of each trial, and image-passes if it counts them itself."""
+    """What a contestant gave.
+
+    Attributes:
+        accuracies: the best validation accuracy of each trial.
+        once_seconds: what it did once for all trials took.
+        prefix_images, suffix_images: image-passes through the frozen part and the rest, where it counts them itself.
+        head_multiply_adds: of heads that train outside of any module.
+    """
 
     accuracies: list[float]
+    once_seconds: float = 0.0
     prefix_images: int | None = None
     suffix_images: int | None = None
+    head_multiply_adds: int = 0
 
 
 def write_images(folder: Path, images: int) -> None:

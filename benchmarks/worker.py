@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -62,7 +63,12 @@ def _timed(run: Callable[[Job], Done], job: Job) -> dict[str, Any]:
     reset_peak("cpu")
     start = time.perf_counter()
     done = run(job)
-    return {"seconds": time.perf_counter() - start, "peak_mb": peak_mb("cpu"), "accuracies": done.accuracies}
+    return {
+        "seconds": time.perf_counter() - start,
+        "once_seconds": done.once_seconds,
+        "peak_mb": peak_mb("cpu"),
+        "accuracies": done.accuracies,
+    }
 
 
 def _counted(run: Callable[[Job], Done], job: Job) -> dict[str, Any]:
@@ -71,9 +77,12 @@ def _counted(run: Callable[[Job], Done], job: Job) -> dict[str, Any]:
     decoded = 0
     load = ImageFile.ImageFile.load
 
+    lock = threading.Lock()
+
     def counted_load(image: ImageFile.ImageFile) -> Any:
         nonlocal decoded
-        decoded += bool(image.tile)
+        with lock:
+            decoded += bool(image.tile)
         return load(image)
 
     multiply_adds = convolutions = 0
@@ -93,7 +102,7 @@ def _counted(run: Callable[[Job], Done], job: Job) -> dict[str, Any]:
     hook.remove()
     return {
         "decoded": decoded,
-        "multiply_adds": multiply_adds if convolutions else None,
+        "multiply_adds": multiply_adds + done.head_multiply_adds if convolutions else None,
         "prefix_images": done.prefix_images,
         "suffix_images": done.suffix_images,
     }

@@ -368,7 +368,8 @@ def layers(model: str, image_size: int | None, as_json: bool) -> None:
 def plan(model: str, unfreeze: str, classes: int, image_size: int | None, as_json: bool) -> None:
     """Show what a strategy would train, without training, and what keeping the frozen features would save.
 
-    The saving is for 1,000 images and the default recipe; the backbone's speed is measured at first use and kept.
+    The saving is for 1,000 images with their mirror images and the default recipe; the backbone's speed is measured at
+    first use and kept.
 
     \b
     tlcompare plan --model mobilenet --unfreeze 50 --classes 5
@@ -406,7 +407,7 @@ def plan(model: str, unfreeze: str, classes: int, image_size: int | None, as_jso
     click.echo(f"blocks             {', '.join(made.blocks) or 'none, the head alone'}")
     click.echo(f"cut                after {made.cut.after} ({shape} per image): nothing before it changes")
     if not saving.after:
-        click.echo("features           none are kept: computing is as fast as reading them")
+        click.echo("features           none are kept: there is nothing before the cut that would be worth it")
         return
     click.echo(
         f"features           kept after {saving.after}, {saving.bytes_per_image / 1e3:.0f} kB per image: "

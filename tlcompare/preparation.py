@@ -33,9 +33,6 @@ _NOT_CONFIGURATION = (
 ).split()
 
 
-_MOST_BACKBONES = 4
-
-
 @dataclass(frozen=True)
 class Prepared:
     """A run that is ready to train.
@@ -110,8 +107,8 @@ class Workbench:
                 network, config.weights, backbone.weights, classifier=backbone.classifier, rename=backbone.rename
             )
             layers.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            if len(self._backbones) == _MOST_BACKBONES:
-                del self._backbones[next(iter(self._backbones))]
+            for other in [k for k in self._backbones if seed is not None and k[:3] == key[:3]]:
+                del self._backbones[other]
             self._backbones[key] = SharedBackbone(layers, weights)
         shared = self._backbones[key]
         shared.restore()

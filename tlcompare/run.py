@@ -145,9 +145,10 @@ def _train(
         whole = replace(feed.val, store=None, lead=None)
         probabilities["test"] = predict(model, whole, split.test)
     scores: dict[str, Scores] = {}
+    labels = store.labels
     for part, rows in {"val": split.val, "test": split.test}.items():
         if part in probabilities:
-            scores[part] = score(probabilities[part], [store.labels[i] for i in rows], store.classes)
+            scores[part] = score(probabilities[part], [labels[i] for i in rows], store.classes)
             log_predictions(log, prepared, part, rows, probabilities[part])
     model_bytes = sum(tensor.nbytes for tensor in model.weights().values())
     metrics = final_metrics(prepared, fitted, scores, latency, model_bytes)

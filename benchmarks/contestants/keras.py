@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "torch"
@@ -32,8 +33,10 @@ _STAGES = ((1, 16, 3, 1, 1), (6, 24, 3, 2, 2), (6, 40, 5, 2, 2), (6, 80, 3, 2, 3
 
 
 def run(job: Job) -> Done:
+    start = time.perf_counter()
     images = {part: _load(job, part) for part in ("train", "val")}
-    return Done([_train(job, trial, images) for trial in job.trials])
+    once = time.perf_counter() - start
+    return Done([_train(job, trial, images) for trial in job.trials], once)
 
 
 def _train(job: Job, trial: Trial, images: dict[str, tuple[NDArray, NDArray]]) -> float:

@@ -7,6 +7,7 @@ layers are in eval mode and outside autograd, the optimizer is fused.
 from __future__ import annotations
 
 import contextlib
+import time
 
 import torch
 from torchvision import datasets, transforms
@@ -27,8 +28,10 @@ _Images = tuple[torch.Tensor, torch.Tensor]
 
 
 def run(job: Job) -> Done:
+    start = time.perf_counter()
     images = {part: _load(job, part) for part in ("train", "val")}
-    return Done([_train(job, trial, images) for trial in job.trials])
+    once = time.perf_counter() - start
+    return Done([_train(job, trial, images) for trial in job.trials], once)
 
 
 def _train(job: Job, trial: Trial, images: dict[str, _Images]) -> float:

@@ -341,6 +341,20 @@ def test_a_dry_run_shows_what_would_be_and_leaves_nothing(sweep, workplace):
     assert MlflowClient().get_experiment_by_name("tlcompare") is None
 
 
+def test_a_dry_run_of_few_trials_over_two_backbones_and_of_sizes_in_the_space(tlcompare, photos, tmp_path):
+    """The second backbone has no trial; the size is each trial's own."""
+    space = tmp_path / "sizes.yaml"
+    trials = [
+        f"  - {{model: {m}, unfreeze: 20%, image_size: {s}}}"
+        for m, s in (("efficientnet_lite0", 48), ("mobilenet", 32))
+    ]
+    space.write_text("\n".join(["trials:", *trials, ""]))
+    options = ("--space", space, "--data", photos, "--weights", "none", "--epochs", 2, "--trials", 1, "--threads", 1)
+    result = tlcompare("sweep", *options, "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "features     kept at 1 cuts" in result.stdout
+
+
 def test_without_data_and_without_a_network(tlcompare, monkeypatch, tmp_path):
     """As it stands it works everywhere: embedded images, and the embedded backbone where no weights are to be had."""
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
@@ -457,6 +471,20 @@ def test_a_sweep_passes_every_image_through_the_frozen_layers_once(sweep, tmp_pa
         assert a["train/loss"] == pytest.approx(b["train/loss"], rel=0.02)
     sweep(*options, "--name", "again", "--seed", 7)
     assert sum(r.data.metrics["cost/prefix_images"] for r in children("again")) == 0
+
+
+def test_heads_do_not_depend_on_those_that_train_with_them(sweep, tmp_path):
+    """Several frozen trials in one go, and in two sittings."""
+    space = tmp_path / "heads.yaml"
+    lines = [f"  - {{unfreeze: frozen, model: efficientnet_lite0, head_lr: 0.00{i + 1}}}" for i in range(5)]
+    space.write_text("trials:\n" + "\n".join(lines) + "\n")
+    options = ("--space", space, "--log-models", "none")
+    sweep(*options, "--name", "whole")
+    sweep(*options, "--name", "parts", "--trials", 2)
+    sweep(*options, "--name", "parts", "--trials", 5)
+    exact = [[r.data.metrics[m] for m in ("val/log_loss", "train/loss")] for r in children("whole")]
+    assert [[r.data.metrics[m] for m in ("val/log_loss", "train/loss")] for r in children("parts")] == exact
+    assert len({tuple(e) for e in exact}) == 5
 
 
 @pytest.mark.slow

@@ -41,7 +41,8 @@ class Bench:
         )
         self.plan = make_plan(self.layers, config.unfreeze, 3)
         self.model = Classifier(self.layers, self.plan.cut, 3, config.dropout, config.seed)
-        self.images = Images(self.store, backbone.preprocessing, str(config.augment), 2, config.seed, "cpu")
+        views = {"none": 1}.get(str(config.augment), 2)
+        self.images = Images(self.store, backbone.preprocessing, str(config.augment), views, config.seed, "cpu")
         self.before = {n: t.clone() for n, t in self.model.weights().items()}
 
     def feed(self, kept=(), say=lambda text: None):

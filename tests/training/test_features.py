@@ -11,7 +11,8 @@ import torch
 
 from tests.conftest import write_image
 from tests.training.bench import Bench
-from tlcompare.freezing.graph import cut_points
+from tlcompare.backbones.registry import BUILT_IN
+from tlcompare.freezing.graph import between, cut_points, latest_cut
 from tlcompare.training.features import make_room
 
 MODEL = "efficientnet_lite0"
@@ -54,6 +55,26 @@ def test_one_pass_emits_every_cut_and_the_next_run_needs_none(bench):
     again = second.feed(cuts)
     assert (again.computed, seen) == (0, [])
     assert 0 < again.seconds <= feed.seconds
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("model", BUILT_IN)
+def test_what_is_kept_is_what_the_network_gives_at_every_block(bench, model, precision):
+    made = bench(precision, model=model, weights="none")
+    listed = made.layers
+    cuts = [latest_cut(listed, {x.name for x in listed.layers if x.block == block}) for block in listed.blocks]
+    cuts = [*dict.fromkeys(cuts[1:]), cut_points(listed)[-1]]
+    features = made.shared.features(made.images, made.compute)
+    slots = np.array([0, 3, 17, 40, 71])
+    features.fill(cuts, slots)
+    x = made.images.ready(made.images.gather(slots))
+    for cut in cuts:
+        kept = features.at(cut).read(slots)
+        assert tuple(kept.shape) == (5, *cut.shape)
+        with torch.inference_mode():
+            plain = between(listed.network, None, cut.node)(x)
+        error = (kept.float() - plain).square().mean().sqrt() / plain.square().mean().sqrt()
+        assert error < (1e-5 if precision == "fp32" else 0.05)
 
 
 def test_a_later_cut_is_computed_from_the_nearest_that_is_there(bench):
@@ -113,7 +134,26 @@ def test_the_key_changes_with_weights_views_images_and_precision(bench, config, 
     ]
     write_image(tmp_path / "more" / "0" / "0.png", seed=99, hue=0)
     folders.append(folder(bench(data=str(tmp_path / "more"))))
+    hidden = replace(first.store, hashes=(*first.store.hashes[:-1], "f" * 64))
+    assert folder(first, store=hidden) == folder(first), "what mirrored views cannot show"
+    folders.append(folder(first, store=hidden, policy="crop", views=4))
     assert len(set(folders)) == len(folders)
+
+
+def test_a_feature_does_not_depend_on_which_cuts_are_kept(bench, monkeypatch, tmp_path):
+    """Also where one of them comes between a convolution and its norm, which are computed as one."""
+    values = []
+    for cache, with_split in (("one", False), ("two", True)):
+        monkeypatch.setenv("TLCOMPARE_CACHE", str(tmp_path / cache))
+        made = bench("bf16")
+        points = cut_points(made.layers)
+        split = next(p for p in points if p.number > 20 and made.shared.splits_norm(p))
+        later = points[points.index(split) + 5]
+        features = made.shared.features(made.images, made.compute)
+        for cuts in ([split], [split, later]) if with_split else ([later],):
+            features.fill(cuts, np.arange(40))
+        values.append(features.at(later).read(np.arange(40)))
+    assert torch.equal(*values)
 
 
 @pytest.mark.parametrize("damage", ["cut", "altered", "index altered", "index gone", "gone"])
@@ -213,13 +253,42 @@ def test_the_least_recently_used_leave_first(bench, tmp_path):
             os.utime(store.folder / "index.json", (age, age))
             folders.append(store.folder)
     sizes = [sum(f.stat().st_blocks * 512 for f in folder.iterdir()) for folder in folders]
-    make_room(1000, sum(sizes) + 1000, keep=tmp_path)
+    make_room(1000, sum(sizes) + 1000, keep=[])
     assert all(f.exists() for f in folders)
-    make_room(1000, sum(sizes[2:]) + 1000, keep=tmp_path)
+    make_room(1000, sum(sizes[2:]) + 1000, keep=[])
     assert [f.exists() for f in folders] == [False, False, True, True, True, True]
-    make_room(sum(sizes), 0, keep=folders[2].parent)
+    make_room(sum(sizes), 0, keep=[folders[2]])
     assert [f.exists() for f in folders] == [False, False, True, False, False, False]
     said = []
     again = bench(image_size=48)
     assert again.feed(cuts_of(again, 20), said.append).computed == len(made.split.val)
     assert said == []
+
+
+def test_what_another_process_deleted_is_let_go_and_made_anew(bench):
+    made = bench()
+    (cut,) = cuts_of(made, 20)
+    made.feed([cut])
+    features = made.shared.features(made.images, made.compute)
+    make_room(0, 0, keep=[])
+    assert not features.folder.joinpath(cut.node).exists()
+    assert not features.at(cut).has.any()
+    assert made.feed([cut]).computed == made.feed([cut]).slots
+
+
+def test_features_that_are_there_are_used_even_where_making_them_would_not_pay(bench):
+    first = bench(augment="none", views=1)
+    first.feed(cuts_of(first, -1))
+    once = bench(augment="none", views=1, epochs=1)
+    assert once.feed(None).at_cut
+    other = bench(augment="none", views=1, epochs=1, image_size=48)
+    assert other.feed(None).train.store is None
+
+
+def test_the_budget_holds_for_the_cuts_of_one_backbone_too(bench):
+    made = bench(cache_gb=0.002)
+    for number in (30, 40, 50, 60, -1):
+        made.feed(cuts_of(made, number))
+    stores = list((made.shared.features(made.images, made.compute).folder.parent).glob("*/*"))
+    total = sum(f.stat().st_blocks * 512 for folder in stores for f in folder.iterdir())
+    assert 0 < total <= 2_000_000

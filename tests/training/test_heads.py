@@ -40,6 +40,7 @@ def test_a_head_trains_as_the_training_loop_would_train_it(config, recipe, optim
     assert fitted.backward_images == expected.backward_images
     assert expected.prefix_images == passed
     assert fitted.prefix_images == 2 * len(head.split.train) + len(head.split.val)
+    assert 0 < fitted.features_seconds < fitted.seconds
 
 
 def test_heads_in_a_batch_are_those_that_train_alone(config):
@@ -52,8 +53,8 @@ def test_heads_in_a_batch_are_those_that_train_alone(config):
         assert len(trained) == 3 - number, "all were trained with the first"
         alone.append(Bench(one).fit(fitting=fit_head))
     for a, b in zip(together, alone, strict=True):
-        np.testing.assert_allclose(curves(a), curves(b), rtol=1e-3, atol=1e-4)
-        np.testing.assert_allclose(a.probabilities, b.probabilities, rtol=1e-2, atol=1e-3)
+        np.testing.assert_array_equal(curves(a), curves(b))
+        np.testing.assert_array_equal(a.probabilities, b.probabilities)
     assert [f.prefix_images for f in together] == [alone[0].prefix_images, 0, 0, 0]
     assert len({curves(f).tobytes() for f in alone}) == 4
 
@@ -92,11 +93,10 @@ def test_patience_and_what_is_told(config):
     assert (logits.argmax(1).numpy()[order] == truth).mean() == best.val_accuracy
 
 
-PLANS = ("frozen", "20%", "block3", "first:20", "bn", "bias", "all")
+PLANS = [(p, "fp32") for p in ("frozen", "20%", "block3", "bn", "bias")] + [("frozen", "bf16"), ("20%", "bf16")]
 
 
-@pytest.mark.parametrize("unfreeze", PLANS)
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("unfreeze", "precision"), PLANS)
 def test_the_curves_of_cached_and_uncached_runs_agree(config, tmp_path, monkeypatch, unfreeze, precision):
     monkeypatch.setenv("TLCOMPARE_CACHE", str(tmp_path))
     options = {"model": MODEL, "unfreeze": unfreeze, "epochs": 3, "lr": 3e-4}
@@ -106,10 +106,9 @@ def test_the_curves_of_cached_and_uncached_runs_agree(config, tmp_path, monkeypa
         bench = Bench(config(**options), precision)
         points = cut_points(bench.layers)
         kept = [bench.plan.cut if p == "own" else points[p] for p in places]
-        kept = [] if unfreeze == "all" else kept
         results.append(bench.fit(kept=kept, fitting=fitting))
     plain = curves(results[0])
     assert math.isfinite(plain.sum())
-    loose = 0.01 if precision == "fp32" else 0.25
+    loose = 0.01 if precision == "fp32" else 0.1
     for cached in results[1:]:
         np.testing.assert_allclose(curves(cached)[:, [0, 2]], plain[:, [0, 2]], rtol=loose)

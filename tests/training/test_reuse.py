@@ -51,3 +51,7 @@ def test_where_a_run_starts():
     assert some.start(second, (second, fourth), 100) is second
     assert some.start(first, (second, fourth), 100) is None
     assert costs(SLOW).start(fifth, (third,), 100) is None
+
+
+def test_nothing_is_kept_for_a_backbone_that_no_trial_has():
+    assert worth_keeping(costs(), Demand(0, {}), 1e9) == ()

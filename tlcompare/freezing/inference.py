@@ -35,6 +35,14 @@ def folded(part: fx.GraphModule) -> fx.GraphModule:
     return copy
 
 
+def splits_norm(network: fx.GraphModule, node: str) -> bool:
+    """Whether a cut after this node comes between a convolution and the norm that `folded` would fold into it."""
+    before = next(n for n in network.graph.nodes if n.name == node)
+    return _module(network, before, nn.Conv2d) is not None and any(
+        _module(network, user, nn.BatchNorm2d) is not None for user in before.users
+    )
+
+
 def _module(part: fx.GraphModule, node: fx.Node, kind: type[_M]) -> _M | None:
     """The module that a node calls, if it is of this kind."""
     if node.op != "call_module":

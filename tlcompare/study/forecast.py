@@ -132,7 +132,7 @@ def _seconds(config: RunConfig, plan: Plan, prices: Mapping[str, _Price]) -> flo
     prepared, price = plan.prepared[config.model], prices[config.model]
     cut = plan.search.plan(config).cut
     speed, images = price.costs.speed, price.images
-    lead = float(price.costs.starting(price.kept, images)[price.costs.points.index(cut)])
+    lead = float(price.costs.starting(price.kept, images)[price.costs.place(cut.node)])
     training, validation = lead + speed.training(cut), lead + speed.inference(cut, None)
     return config.epochs * (len(prepared.split.train) * training + len(prepared.split.val) * validation)
 

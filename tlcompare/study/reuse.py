@@ -58,7 +58,8 @@ def wanted(plan: Plan, model: str, configs: Sequence[tuple[RunConfig, float]]) -
 def kept_cuts(plan: Plan) -> Mapping[str, tuple[Cut, ...]]:
     """The cuts at which features are worth keeping for the whole sweep, for each backbone."""
     configs = expected(plan)
-    return {
-        model: cuts_to_keep(costs_of(plan, model), wanted(plan, model, configs), prepared.config)
-        for model, prepared in plan.prepared.items()
-    }
+    kept = {}
+    for model, prepared in plan.prepared.items():
+        share = replace(prepared.config, cache_gb=prepared.config.cache_gb / len(plan.prepared))
+        kept[model] = cuts_to_keep(costs_of(plan, model), wanted(plan, model, configs), share)
+    return kept

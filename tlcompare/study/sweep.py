@@ -56,7 +56,7 @@ from tlcompare.training.heads import train_together
 
 _FAILURES_IN_A_ROW = 5
 _SQLITE_JOBS = 4
-_LIMITS, _PARENT, _DIGEST = "limits", "parent_run_id", "data_digest"
+_LIMITS, _PARENT, _DIGEST, _PRECISION = "limits", "parent_run_id", "data_digest", "precision"
 _KEY, _RUN, _KNOWN = "configuration", "run_id", "known"
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
@@ -156,7 +156,13 @@ class _Sweep:
         engine: Engine = InProcess(plan.workbench) if limits.jobs == 1 else Processes(limits.jobs)
         if limits.jobs > _SQLITE_JOBS and tracking_uri().startswith("sqlite"):
             self._view.say(f"warning: {limits.jobs} jobs on one SQLite file may lock each other out; run mlflow server")
+        # What is faster is measured, and must not change where the sweep goes on.
+        chosen = {model: str(prepared.config.precision) for model, prepared in plan.prepared.items()}
+        self._precision = chosen | self._study.user_attrs.get(_PRECISION, {})
+        self._study.set_user_attr(_PRECISION, self._precision)
         self._kept = kept_cuts(plan)
+        known = [(n, c.config) for n in range(limits.trials) if (c := plan.candidate(n)) is not None]
+        self._frozen = [(n, c) for n, c in known if not plan.search.plan(c).parameters]
         self._began = time.monotonic()
         engine.run(self._jobs(), self)
         self._keep_best_models()
@@ -222,17 +228,17 @@ class _Sweep:
         self._replayed[number] = self._study.get_trials(deepcopy=False)[number].last_step or 0
         self._never_pruned[number] = number < plan.baselines or config.seed > search.seed
         best = tuple(tuple(t.values) for t in self._best_trials())
+        config = replace(config, precision=config.precision or self._precision[config.model])
         kept = tuple(cut.node for cut in self._kept[config.model])
         ahead = self._ahead(number, config)
         return Job(number, label, config, run_id, plan.limits.log_models, plan.objectives, best, ahead, kept)
 
     def _ahead(self, number: int, config: RunConfig) -> tuple[RunConfig, ...]:
         """If the whole backbone is frozen, the trials to come, as far as known, whose heads can train with this one."""
-        plan = self._plan
-        if plan.search.plan(config).parameters:
+        if self._plan.search.plan(config).parameters:
             return ()
-        coming = (c.config for n in range(number + 1, plan.limits.trials) if (c := plan.candidate(n)) is not None)
-        return tuple(c for c in coming if train_together(c, config) and not plan.search.plan(c).parameters)
+        settled = ((n, replace(c, precision=c.precision or config.precision)) for n, c in self._frozen)
+        return tuple(c for n, c in settled if n > number and train_together(c, config))
 
     def _known_index(self, number: int) -> int | None:
         """Which of the known candidates trial `number` is: first each once, then those that failed, once more."""

@@ -52,25 +52,29 @@ def log_model(
         serving.save(folder, model, backbone, classes)
         run = client().get_run(run_id).info
         logged = client().create_logged_model(run.experiment_id, "model", run_id, params=params)
-        saved = Path(temporary) / "saved"
-        mlflow.pyfunc.save_model(
-            saved,
-            python_model=str(Path(serving.__file__)),
-            artifacts={"model": str(folder)},
-            code_paths=[str(Path(tlcompare.__file__).parent)],
-            signature=_signature(),
-            input_example=_example(),
-            pip_requirements=[f"{name}=={version(name)}" for name in _REQUIRED],
-            mlflow_model=Model(
-                artifact_path=logged.artifact_location,
-                model_uuid=logged.model_id,
-                run_id=run_id,
-                model_id=logged.model_id,
-            ),
-        )
-        client().log_model_artifacts(logged.model_id, str(saved))
-        client().finalize_logged_model(logged.model_id, "READY")
-        client().log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        try:
+            saved = Path(temporary) / "saved"
+            mlflow.pyfunc.save_model(
+                saved,
+                python_model=str(Path(serving.__file__)),
+                artifacts={"model": str(folder)},
+                code_paths=[str(Path(tlcompare.__file__).parent)],
+                signature=_signature(),
+                input_example=_example(),
+                pip_requirements=[f"{name}=={version(name)}" for name in _REQUIRED],
+                mlflow_model=Model(
+                    artifact_path=logged.artifact_location,
+                    model_uuid=logged.model_id,
+                    run_id=run_id,
+                    model_id=logged.model_id,
+                ),
+            )
+            client().log_model_artifacts(logged.model_id, str(saved))
+            client().finalize_logged_model(logged.model_id, "READY")
+            client().log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        except BaseException:
+            client().finalize_logged_model(logged.model_id, "FAILED")
+            raise
     return str(logged.model_id)
 
 

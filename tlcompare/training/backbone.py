@@ -10,7 +10,7 @@ from torch import Tensor, fx
 
 from tlcompare.freezing.digest import digest
 from tlcompare.freezing.graph import Cut, between, cut_points
-from tlcompare.freezing.inference import folded
+from tlcompare.freezing.inference import folded, splits_norm
 from tlcompare.freezing.layers import LayerList
 from tlcompare.training.batches import Images
 from tlcompare.training.device import Compute
@@ -52,6 +52,10 @@ class SharedBackbone:
         if place not in self._parts:
             self._parts[place] = folded(between(self.layers.network, *place))
         return self._parts[place]
+
+    def splits_norm(self, cut: Cut) -> bool:
+        """Whether a convolution and its norm lie on two sides of a cut."""
+        return splits_norm(self.layers.network, cut.node)
 
     def features(self, images: Images, compute: Compute) -> Features:
         """What it emits for these images and views."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tlcompare.training.batches import Indices, in_order
 from tlcompare.training.feed import Stream
+from tlcompare.training.memory import out_of_memory
 
 ECE_BINS = 15
 _BATCH = 64
@@ -97,11 +98,6 @@ def score(probabilities: NDArray[np.float32], labels: Sequence[int], classes: Se
         ),
         confusion=confusion_matrix(truth, predicted, labels=every),
     )
-
-
-def out_of_memory(e: RuntimeError) -> bool:
-    """Whether torch failed for lack of memory, on any device."""
-    return isinstance(e, torch.OutOfMemoryError) or "can't allocate memory" in str(e) or "out of memory" in str(e)
 
 
 def mean_log_loss(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> float:

@@ -10,14 +10,16 @@ import shutil
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, fx
 
+from tlcompare.config import RunConfig
 from tlcompare.files import cache_dir, locked, sealed, unsealed, write_atomically
 from tlcompare.freezing.graph import Cut
 from tlcompare.training.batches import Images, Indices, in_order
@@ -42,6 +44,9 @@ class Prefix(Protocol):
     def part(self, start: Cut | None, end: Cut) -> fx.GraphModule:
         """What lies between two cuts, for inference; from the input, if there is no start."""
 
+    def splits_norm(self, cut: Cut) -> bool:
+        """Whether a convolution and its norm, which are computed as one, lie on two sides of a cut."""
+
 
 class FeatureStore:
     """Features at one cut: a file with room for every image and view, and a record of which are in it.
@@ -61,7 +66,7 @@ class FeatureStore:
         self.folder = folder
         self._slots = slots
         self._shape = shape
-        self._file = folder / "features.bin"
+        self.file = folder / "features.bin"
         self._verified: dict[str, str] = {}
         self._begin()
         self.refresh()
@@ -93,7 +98,7 @@ class FeatureStore:
             self._dtype = None
             return
         self.seconds_per_image = record["seconds_per_image"]
-        with self._file.open("rb") as f:
+        with self.file.open("rb") as f:
             for name, (bits, known) in record["segments"].items():
                 if self._verified.get(name) == known or self._digest(f, int(name)) == known:
                     self._verified[name] = known
@@ -126,13 +131,13 @@ class FeatureStore:
         if self._dtype is None:
             self._dtype = values.dtype
             self.folder.mkdir(parents=True, exist_ok=True)
-            with self._file.open("wb") as f:
+            with self.file.open("wb") as f:
                 f.truncate(self._slots * self._slot_bytes)
             self._open()
         rows = values.movedim(1, -1) if values.dim() == 4 else values
         packed = rows.cpu().contiguous().view(torch.uint8).reshape(len(slots), -1).numpy()
         runs = np.flatnonzero(np.diff(slots) > 1) + 1
-        with self._file.open("r+b") as f:
+        with self.file.open("r+b") as f:
             for run, part in zip(np.split(slots, runs), np.split(packed, runs), strict=True):
                 f.seek(int(run[0]) * self._slot_bytes)
                 f.write(part.tobytes())
@@ -146,7 +151,7 @@ class FeatureStore:
         """Record what has been written."""
         if not self._dirty:
             return
-        with self._file.open("rb") as f:
+        with self.file.open("rb") as f:
             for number in self._dirty:
                 self._verified[str(number)] = self._digest(f, number)
         self._dirty.clear()
@@ -167,11 +172,11 @@ class FeatureStore:
             os.utime(self.folder / "index.json")
 
     def _open(self) -> None:
-        self._map = np.memmap(self._file, np.uint8, "r", shape=(self._slots, self._slot_bytes))
+        self._map = np.memmap(self.file, np.uint8, "r", shape=(self._slots, self._slot_bytes))
 
     def _whole(self) -> bool:
         try:
-            return self._file.stat().st_size == self._slots * self._slot_bytes
+            return self.file.stat().st_size == self._slots * self._slot_bytes
         except OSError:
             return False
 
@@ -191,10 +196,19 @@ class Features:
         self._stores: dict[str, FeatureStore] = {}
 
     def at(self, cut: Cut) -> FeatureStore:
-        if cut.node not in self._stores:
+        """The store at a cut, opened anew if another process has deleted it, so that its disk is free again."""
+        known = self._stores.get(cut.node)
+        if known is None or (known.has.any() and not known.file.exists()):
             slots = len(self._images.store.files) * self._images.views
             self._stores[cut.node] = FeatureStore(self.folder / cut.node, slots, cut.shape)
         return self._stores[cut.node]
+
+    def delete(self, cuts: Collection[Cut]) -> None:
+        """Delete the stores at these cuts."""
+        with locked(self.folder):
+            for cut in cuts:
+                self._stores.pop(cut.node, None)
+                shutil.rmtree(self.folder / cut.node, ignore_errors=True)
 
     def lacking(self, cuts: Collection[Cut], slots: Indices) -> int:
         """Bytes that `fill` would add."""
@@ -249,7 +263,8 @@ class Features:
     def _pass(self, cuts: Sequence[Cut], has: NDArray[np.bool_], batch: Indices) -> None:
         """Compute one batch at the cuts that lack it, each from the one before it.
 
-        Every batch is filled up to the same size, so that a feature does not depend on which others were lacking.
+        A feature does not depend on which others were lacking: every batch is filled up to the same size, and nothing
+        is computed from a cut that splits a convolution from its norm.
         """
         full = np.concatenate([batch, np.repeat(batch[-1:], _BATCH - len(batch))])
         value: Tensor | None = None
@@ -257,31 +272,42 @@ class Features:
         seconds = 0.0
         with torch.inference_mode(), self._compute.autocast():
             for cut, there in zip(cuts, has, strict=True):
+                start_here = not self._backbone.splits_norm(cut)
                 if there:
-                    value, at, seconds = None, cut, len(batch) * self.at(cut).seconds_per_image
+                    if start_here:
+                        value, at, seconds = None, cut, len(batch) * self.at(cut).seconds_per_image
                     continue
                 start = time.perf_counter()
                 if value is None:
                     images = self._images
                     value = images.ready(images.gather(full)) if at is None else self.at(at).read(full)
-                value = self._backbone.part(at, cut)(value.to(self._compute.device))
-                emitted = value[: len(batch)].cpu()
-                seconds += time.perf_counter() - start
-                self.at(cut).write(batch, emitted, seconds)
-                at = cut
+                value = value.to(self._compute.device)
+                reached = self._backbone.part(at, cut)(value)
+                emitted = reached[: len(batch)].cpu()
+                took = time.perf_counter() - start
+                self.at(cut).write(batch, emitted, seconds + took)
+                if start_here:
+                    value, at, seconds = reached, cut, seconds + took
 
 
-def make_room(needed: int, budget: float, keep: Path) -> None:
+def room_for_features(config: RunConfig) -> float:
+    """Bytes that all features together may take: `--cache-gb`, but a tenth of what the disk has free stays free."""
+    folder = cache_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    return min(config.cache_gb * 1e9, sum(map(_bytes_of, _store_folders())) + 0.9 * shutil.disk_usage(folder).free)
+
+
+def make_room(needed: int, budget: float, keep: Collection[Path]) -> None:
     """Delete the stores that were not used for longest until `needed` more bytes fit into `budget` bytes.
 
-    Those in folder `keep`, and those that another process is filling, stay.
+    Those in `keep`, and those that another process is filling, stay.
     """
-    every = [(_used_at(folder), folder) for folder in (cache_dir() / "features").glob("*/*")]
+    every = [(_used_at(folder), folder) for folder in _store_folders()]
     total = needed + sum(_bytes_of(folder) for _, folder in every)
     for _, folder in sorted(every):
         if total <= budget:
             return
-        if folder.parent == keep:
+        if folder in keep:
             continue
         with suppress(BlockingIOError), locked(folder.parent, wait=False):
             total -= _bytes_of(folder)
@@ -296,11 +322,17 @@ def features_key(backbone: str, images: Images, compute: Compute) -> str:
         "torch": torch.__version__,
         "pixels": images.store.pixels_sha256,
         "normalisation": [preprocessing.mean, preprocessing.std],
-        "views": [images.policy, images.views, images.seed if images.policy == "crop" else None],
+        "views": [images.policy, images.views, _draws(images) if images.policy == "crop" else None],
         "backbone": backbone,
         "compute": [compute.device, compute.precision],
     }
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _draws(images: Images) -> list[Any]:
+    """What random views depend on besides the pixels."""
+    hashes = hashlib.sha256(json.dumps(images.store.hashes).encode()).hexdigest()
+    return [images.seed, hashes, version("torchvision")]
 
 
 def _slots_of(segment: int) -> slice:
@@ -310,6 +342,10 @@ def _slots_of(segment: int) -> slice:
 def _save(stores: Sequence[FeatureStore]) -> None:
     for store in stores:
         store.save()
+
+
+def _store_folders() -> list[Path]:
+    return list((cache_dir() / "features").glob("*/*"))
 
 
 def _used_at(folder: Path) -> float:

@@ -20,7 +20,8 @@ from tlcompare.freezing.strategy import FreezePlan
 from tlcompare.training.backbone import SharedBackbone
 from tlcompare.training.batches import Images, Indices
 from tlcompare.training.device import Compute
-from tlcompare.training.features import FeatureStore, Progress, make_room
+from tlcompare.training.features import FeatureStore, Progress, make_room, room_for_features
+from tlcompare.training.memory import out_of_memory
 from tlcompare.training.reuse import Costs, Demand, worth_keeping
 from tlcompare.training.speed import measure_disk, measure_speed
 
@@ -116,8 +117,8 @@ def measured_costs(layers: LayerList, compute: Compute) -> Costs:
 
 
 def cuts_to_keep(costs: Costs, wanted: Demand, config: RunConfig) -> tuple[Cut, ...]:
-    """The cuts at which features are worth keeping within `--cache-gb`."""
-    return worth_keeping(costs, wanted, config.cache_gb * 1e9) if config.cache_gb else ()
+    """The cuts at which features are worth keeping within `--cache-gb`, and within what the disk has."""
+    return worth_keeping(costs, wanted, room_for_features(config)) if config.cache_gb else ()
 
 
 def make_feed(
@@ -146,24 +147,30 @@ def make_feed(
     """
     costs = measured_costs(backbone.layers, compute)
     wanted = demand(plan.cut, split, config)
-    kept = cuts_to_keep(costs, wanted, config) if kept is None else kept
-    start = costs.start(plan.cut, kept, wanted.images)
     plain, exact = replace(images, policy="none", views=1, seed=0), replace(compute, precision="fp32")
     shown = range(min(config.epochs, images.views))
     trained, validated = np.unique([images.slots(split.train, e) for e in shown]), np.sort(split.val)
     needs = [(backbone.features(images, compute), trained), (backbone.features(plain, exact), validated)]
     if needs[0][0] is needs[1][0]:
         needs = [(needs[0][0], np.sort(np.concatenate([trained, validated])))]
+    there = all(features.at(plan.cut).has[slots].all() for features, slots in needs)
+    if kept is None:
+        kept = [plan.cut] if there and config.cache_gb else cuts_to_keep(costs, wanted, config)
+    start = costs.start(plan.cut, kept, wanted.images)
     computed = 0
     try:
         for features, slots in needs if start else ():
-            make_room(features.lacking(kept, slots), config.cache_gb * 1e9, features.folder)
+            folders = [features.at(cut).folder for cut in kept]
+            make_room(features.lacking(kept, slots), room_for_features(config), folders)
             computed += features.fill(kept, slots, progress)
-    except OSError as e:
+    except (OSError, RuntimeError) as e:
+        if isinstance(e, RuntimeError) and not out_of_memory(e):
+            raise
         say(f"warning: features cannot be kept and are computed in every epoch: {first_line(e)}")
+        for features, _ in needs:
+            features.delete(kept)
         start = None
-    there = plan.cut in (start, costs.points[0])
-    lead = None if there else backbone.part(start, plan.cut)
+    lead = None if plan.cut in (start, costs.points[0]) else backbone.part(start, plan.cut)
     stores = [backbone.features(*key).at(start) if start else None for key in ((images, compute), (plain, exact))]
     return Feed(
         train=Stream(images, stores[0], lead, compute, trained),

@@ -23,9 +23,9 @@ from tlcompare.freezing.strategy import FreezePlan, freeze, set_training
 from tlcompare.training.batches import Images, Indices, shuffled
 from tlcompare.training.device import Compute
 from tlcompare.training.epochs import Epoch, Fitted, is_better, nothing_frozen_moves, require_finite
-from tlcompare.training.evaluate import mean_log_loss, out_of_memory, predict
+from tlcompare.training.evaluate import mean_log_loss, predict
 from tlcompare.training.feed import Feed
-from tlcompare.training.memory import peak_mb, reset_peak
+from tlcompare.training.memory import out_of_memory, peak_mb, reset_peak
 from tlcompare.training.schedule import shares_of_peak
 
 StepReport = Callable[[int, int, int, float, float], None]

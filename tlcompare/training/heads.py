@@ -1,20 +1,21 @@
 """Heads on a frozen backbone: its features are vectors in memory, and several heads train as one batch of them.
 
 For a whole backbone that is frozen, training is softmax regression on fixed vectors. The heads of several runs, which
-may differ in seed and recipe, are one tensor each of weights and biases, so that a step of all costs about as much as
-a step of one (as in the linear evaluation of DINOv2, arXiv 2304.07193, which trains a grid of heads at once).
+may differ in seed and recipe, go forward and backward as one batch of matrices (as in the linear evaluation of DINOv2,
+arXiv 2304.07193, which trains a grid of heads at once).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from tlcompare.config import RunConfig
 from tlcompare.data.splits import Split
@@ -32,7 +33,6 @@ from tlcompare.training.schedule import shares_of_peak
 
 _MOST_WEIGHTS = 20_000_000
 _BATCH = 32
-_BETAS, _EPS, _MOMENTUM = (0.9, 0.999), 1e-8, 0.9
 _MAY_DIFFER = (
     "unfreeze run_name experiment seed lr head_lr layer_decay weight_decay warmup_epochs label_smoothing dropout "
     "class_balance clip_norm head_first patience score_test"
@@ -41,7 +41,7 @@ _MAY_DIFFER = (
 
 @dataclass(frozen=True)
 class _Best:
-    """A head after an epoch that was better than all before it: weights (classes, features), biases (classes,)."""
+    """A head after its best epoch: weights (classes, features), biases (classes,), validation probabilities."""
 
     epoch: Epoch
     weight: Tensor
@@ -49,13 +49,32 @@ class _Best:
     probabilities: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass
 class TrainedHead:
-    """All epochs of one head, each that was the best so far, and whether its loss was finite before any step."""
+    """One head as training leaves it.
 
-    epochs: list[Epoch]
-    bests: list[_Best]
+    Attributes:
+        config: its recipe.
+        began_well: whether its loss was finite before any step.
+        features_seconds: what the vectors took to compute, where they were not kept.
+        epochs: one entry per epoch, up to the one after which patience ends training.
+        best: the head after the best of them.
+    """
+
+    config: RunConfig
     began_well: bool
+    features_seconds: float
+    epochs: list[Epoch] = field(default_factory=list)
+    best: _Best | None = None
+
+    def add(self, epoch: Epoch, weight: Tensor, bias: Tensor, probabilities: NDArray[np.float32]) -> None:
+        """Take note of an epoch, unless patience has ended training before it."""
+        waited = self.epochs[-1].number - self.best.epoch.number if self.best else 0
+        if self.config.patience and waited >= self.config.patience:
+            return
+        self.epochs.append(epoch)
+        if self.best is None or is_better(epoch, self.best.epoch):
+            self.best = _Best(epoch, weight.detach().clone(), bias.detach().clone(), probabilities)
 
 
 def train_together(a: RunConfig, b: RunConfig) -> bool:
@@ -105,31 +124,25 @@ def fit_head(
             group = list(dict.fromkeys([config, *later]))
             trained |= zip(group, _train(group, feed, split, compute, on_step), strict=True)
         head = trained.pop(config)
-        epochs: list[Epoch] = []
-        best = head.bests[0] if head.bests else None
         for epoch in head.epochs:
             for what, loss in (("loss", epoch.train_loss), ("validation loss", epoch.val_loss)):
                 require_finite(loss, what, f"epoch {epoch.number}", config, at_start=not head.began_well)
-            epochs.append(epoch)
             if on_epoch:
                 on_epoch(epoch)
-            best = next((b for b in head.bests if b.epoch is epoch), best)
-            assert best is not None
-            if config.patience and epoch.number - best.epoch.number >= config.patience:
-                break
+        best = head.best
         assert best is not None
         with torch.no_grad():
             model.head.weight.copy_(best.weight)
             model.head.bias.copy_(best.bias)
     model.eval()
-    backward = len(epochs) * len(split.train)
+    backward = len(head.epochs) * len(split.train)
     return Fitted(
-        epochs=tuple(epochs),
+        epochs=tuple(head.epochs),
         best_epoch=best.epoch.number,
         probabilities=best.probabilities,
-        features_seconds=feed.seconds,
+        features_seconds=feed.seconds + head.features_seconds,
         prefix_images=feed.computed + passes,
-        suffix_images=backward + len(epochs) * len(split.val),
+        suffix_images=backward + len(head.epochs) * len(split.val),
         backward_images=backward,
         peak_memory_mb=peak_mb(compute.device),
         batch_halvings=0,
@@ -140,56 +153,64 @@ def fit_head(
 def _train(
     group: Sequence[RunConfig], feed: Feed, split: Split, compute: Compute, on_step: StepReport | None
 ) -> list[TrainedHead]:
-    """Train one head for each configuration, all at once; an epoch's seconds are each head's share."""
+    """Train one head for each configuration, all at once; an epoch's seconds are each head's share.
+
+    What is computed for all together gives each head the bits that it would have alone.
+    """
     first, images, device = group[0], feed.train.images, compute.device
-    classes = len(images.store.classes)
+    start = time.perf_counter()
     vectors, held_out = _table(feed.train, device), _table(feed.val, device)(split.val)
+    computing = 0.0 if feed.at_cut else time.perf_counter() - start
     labels = torch.tensor(images.store.labels, device=device)
     truth = np.asarray(images.store.labels)[split.val]
-    heads = [new_head(held_out.shape[1], classes, c.seed) for c in group]
-    parameters = [torch.stack([h.weight.detach() for h in heads]), torch.stack([h.bias.detach() for h in heads])]
-    weight, bias = (p.to(device).requires_grad_() for p in parameters)
-    optimizer = _Optimizer([weight, bias], group)
+    heads = [new_head(held_out.shape[1], len(images.store.classes), c.seed).to(device) for c in group]
+    optimizers = [_make_optimizer(head, c) for head, c in zip(heads, group, strict=True)]
     random = [torch.Generator(device).manual_seed(c.seed) for c in group]
-    balance = torch.stack([class_weights(images, split.train, c) for c in group]).to(device)
-    smoothing = _column([c.label_smoothing for c in group], device)
+    balance = [class_weights(images, split.train, c).to(device) for c in group]
     results: list[TrainedHead] = []
     for epoch in range(first.epochs):
         start = time.perf_counter()
         orders = [shuffled(split.train, first.batch_size, c.seed, epoch) for c in group]
-        sums = torch.zeros(2, len(group), device=device)
+        sums = torch.zeros(len(group), 2, device=device)
         for step, rows in enumerate(zip(*orders, strict=True)):
             drawn = np.stack(rows)
-            x = vectors(images.slots(drawn.ravel(), epoch)).view(*drawn.shape, -1)
             y = labels[torch.from_numpy(drawn).to(device)]
-            logits = torch.baddbmm(bias.unsqueeze(1), _dropped(x, group, random), weight.transpose(1, 2))
-            loss = _losses(logits, y, balance, smoothing)
-            results = results or [TrainedHead([], [], finite) for finite in loss.isfinite().tolist()]
-            torch.autograd.backward(loss.sum())
-            shares = [shares_of_peak(c, epoch + step / len(orders[0])) for c in group]
-            optimizer.step([share for share, _ in shares])
-            sums += drawn.shape[1] * torch.stack([loss.detach(), (logits.argmax(2) == y).float().mean(1)])
+            x = _dropped(vectors(images.slots(drawn.ravel(), epoch)).view(*drawn.shape, -1), group, random)
+            biases, weights = torch.stack([h.bias for h in heads]), torch.stack([h.weight for h in heads])
+            logits = torch.baddbmm(biases.unsqueeze(1), x, weights.transpose(1, 2))
+            losses = [_loss(*each) for each in zip(logits, y, balance, group, strict=True)]
+            results = results or [
+                TrainedHead(c, bool(loss.isfinite()), computing) for c, loss in zip(group, losses, strict=True)
+            ]
+            torch.autograd.backward(losses)
+            for head, optimizer, config in zip(heads, optimizers, group, strict=True):
+                if config.clip_norm:
+                    nn.utils.clip_grad_norm_(head.parameters(), config.clip_norm)
+                share, _ = shares_of_peak(config, epoch + step / len(orders[0]))
+                for settings in optimizer.param_groups:
+                    settings["lr"] = config.head_lr * share
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+            right = (logits.argmax(2) == y).float().mean(1)
+            sums += drawn.shape[1] * torch.stack([torch.stack(losses).detach(), right], 1)
         means = (sums / len(split.train)).tolist()
         with torch.inference_mode():
-            logits = held_out @ weight.transpose(1, 2) + bias.unsqueeze(1)
-            probabilities = logits.softmax(2).cpu().numpy()
+            probabilities = [head(held_out).softmax(1).cpu().numpy() for head in heads]
         seconds = (time.perf_counter() - start) / len(group)
-        for i, (config, head) in enumerate(zip(group, results, strict=True)):
+        for i, head in enumerate(heads):
             after = Epoch(
                 number=epoch + 1,
-                train_loss=means[0][i],
-                train_accuracy=means[1][i],
+                train_loss=means[i][0],
+                train_accuracy=means[i][1],
                 val_loss=mean_log_loss(probabilities[i], truth),
                 val_accuracy=float((probabilities[i].argmax(1) == truth).mean()),
                 lr=0.0,
-                head_lr=config.head_lr * shares[i][0],
+                head_lr=optimizers[i].param_groups[0]["lr"],
                 seconds=seconds,
             )
-            head.epochs.append(after)
-            if is_better(after, head.bests[-1].epoch if head.bests else None):
-                head.bests.append(_Best(after, weight[i].detach().clone(), bias[i].detach().clone(), probabilities[i]))
+            results[i].add(after, head.weight, head.bias, probabilities[i])
         if on_step:
-            on_step(epoch + 1, 1, 1, means[0][0], means[1][0])
+            on_step(epoch + 1, 1, 1, *means[0])
     return results
 
 
@@ -206,58 +227,22 @@ def _dropped(x: Tensor, group: Sequence[RunConfig], random: Sequence[torch.Gener
     if not any(c.dropout for c in group):
         return x
     draws = torch.stack([torch.rand(x.shape[1:], generator=g, device=x.device) for g in random])
-    rate = _column([c.dropout for c in group], x.device).unsqueeze(2)
+    rate = torch.tensor([c.dropout for c in group], device=x.device).view(-1, 1, 1)
     return x * (draws >= rate) / (1 - rate)
 
 
-def _losses(logits: Tensor, labels: Tensor, balance: Tensor, smoothing: Tensor) -> Tensor:
-    """Cross-entropy with label smoothing and class weights, as torch's: (heads, N, classes) to one per head."""
-    log_probabilities = logits.log_softmax(2)
-    weights = balance.gather(1, labels)
-    of_label = -log_probabilities.gather(2, labels.unsqueeze(2)).squeeze(2)
-    of_all = -(log_probabilities * balance.unsqueeze(1)).mean(2)
-    return ((1 - smoothing) * weights * of_label + smoothing * of_all).sum(1) / weights.sum(1)
+def _loss(logits: Tensor, labels: Tensor, balance: Tensor, config: RunConfig) -> Tensor:
+    total = nn.functional.cross_entropy(
+        logits, labels, weight=balance, label_smoothing=config.label_smoothing, reduction="sum"
+    )
+    return total / balance[labels].sum()
 
 
-class _Optimizer:
-    """AdamW (arXiv 1711.05101) or SGD with momentum, gradients clipped, each head with its own settings."""
-
-    def __init__(self, parameters: Sequence[Tensor], group: Sequence[RunConfig]) -> None:
-        device = parameters[0].device
-        self._parameters = parameters
-        self._adam = group[0].optimizer == "adamw"
-        self._peak = [c.head_lr for c in group]
-        self._decay = _column([c.weight_decay for c in group], device)
-        self._clip = _column([c.clip_norm or float("inf") for c in group], device)
-        self._first = [torch.zeros_like(p) for p in parameters]
-        self._second = [torch.zeros_like(p) for p in parameters]
-        self._steps = 0
-
-    @torch.no_grad()
-    def step(self, shares: Sequence[float]) -> None:
-        """One step at these shares of the peak learning rates, after which there are no gradients."""
-        self._steps += 1
-        rate = _column([peak * share for peak, share in zip(self._peak, shares, strict=True)], self._decay.device)
-        gradients = [p.grad for p in self._parameters if p.grad is not None]
-        norm = torch.stack([g.flatten(1).norm(dim=1) for g in gradients]).norm(dim=0).unsqueeze(1)
-        scale = (self._clip / (norm + 1e-6)).clamp(max=1)
-        for p, gradient, m, v in zip(self._parameters, gradients, self._first, self._second, strict=True):
-            decay = self._decay if p.dim() == 3 else torch.zeros_like(self._decay)
-            shaped = [t.view(-1, *[1] * (p.dim() - 1)) for t in (scale, rate, decay)]
-            self._update(p, gradient * shaped[0], m, v, shaped[1], shaped[2])
-            p.grad = None
-
-    def _update(self, p: Tensor, gradient: Tensor, m: Tensor, v: Tensor, rate: Tensor, decay: Tensor) -> None:
-        if not self._adam:
-            m.mul_(_MOMENTUM).add_(gradient + decay * p)
-            p.sub_(rate * m)
-            return
-        p.mul_(1 - rate * decay)
-        m.lerp_(gradient, 1 - _BETAS[0])
-        v.mul_(_BETAS[1]).addcmul_(gradient, gradient, value=1 - _BETAS[1])
-        second = (v / (1 - _BETAS[1] ** self._steps)).sqrt_().add_(_EPS)
-        p.sub_(rate / (1 - _BETAS[0] ** self._steps) * m / second)
-
-
-def _column(values: Sequence[float], device: torch.device | str) -> Tensor:
-    return torch.tensor(values, device=device).unsqueeze(1)
+def _make_optimizer(head: nn.Linear, config: RunConfig) -> torch.optim.Optimizer:
+    groups: list[dict[str, Any]] = [
+        {"params": [head.weight], "weight_decay": config.weight_decay},
+        {"params": [head.bias]},
+    ]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.head_lr, momentum=0.9, fused=True)
+    return torch.optim.AdamW(groups, lr=config.head_lr, weight_decay=0.0, fused=True)

@@ -69,7 +69,11 @@ class Costs:
         """The kept cut from which `cut` is reached in the least time; None is the input."""
         saved = dict(zip(self.points, self.forward - self.reading(images), strict=True))
         before = [p for p in self.points[: self.points.index(cut) + 1] if p in kept and saved[p] > 0]
-        return max(before, key=lambda p: saved[p], default=None)
+        return max(reversed(before), key=lambda p: saved[p], default=None)
+
+    def place(self, node: str) -> int:
+        """The place of a cut among all, by its node: shapes differ with the image size."""
+        return next(i for i, p in enumerate(self.points) if p.node == node)
 
     def seconds(self, demand: Demand, kept: Collection[Cut]) -> float:
         """Seconds that the frozen parts take in all with features kept at these cuts."""
@@ -87,12 +91,13 @@ def worth_keeping(costs: Costs, demand: Demand, budget: float) -> tuple[Cut, ...
     """
     kept: list[Cut] = []
     size = dict(zip(costs.points, demand.images * costs.sizes, strict=True))
-    last = max(i for i, p in enumerate(costs.points) if p.node in demand.passes)
+    last = max((i for i, p in enumerate(costs.points) if p.node in demand.passes), default=0)
     seconds = costs.seconds(demand, kept)
     while True:
         room = budget - sum(size[k] for k in kept)
         fitting = [p for p in costs.points[1 : last + 1] if p not in kept and size[p] <= room]
-        better = min(fitting, key=lambda p: costs.seconds(demand, [*kept, p]), default=None)
+        # Of equal cuts the latest: a convolution and its norm are computed as one, and take the same time.
+        better = min(reversed(fitting), key=lambda p: costs.seconds(demand, [*kept, p]), default=None)
         if better is None or costs.seconds(demand, [*kept, better]) >= seconds:
             return tuple(sorted(kept, key=costs.points.index))
         kept.append(better)

@@ -45,7 +45,7 @@ class Saving:
 
 def expected_saving(layers: LayerList, plan: FreezePlan, images: int) -> Saving:
     """What keeping features saves a run of so many training images with the default recipe; measures the machine."""
-    config = RunConfig(views=1)
+    config = RunConfig(augment="flip", views=2)
     compute = choose_compute(config)
     if compute.device == "cpu" and compute.precision == "bf16":
         compute = faster_precision(layers, compute)
@@ -58,7 +58,9 @@ def expected_saving(layers: LayerList, plan: FreezePlan, images: int) -> Saving:
     training = config.epochs * images * costs.speed.training(plan.cut)
     return Saving(
         after=start.after if start else "",
-        bytes_per_image=int(costs.sizes[costs.points.index(start)]) if start else 0,
+        bytes_per_image=int(costs.sizes[costs.points.index(start)]) * (4 if compute.precision == "fp32" else 2) // 4
+        if start
+        else 0,
         images=images,
         epochs=config.epochs,
         compute_ms=costs.speed.inference(None, plan.cut) * 1e3,

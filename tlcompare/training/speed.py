@@ -21,7 +21,7 @@ from tlcompare.freezing.layers import LayerList
 from tlcompare.training.device import Compute
 from tlcompare.training.measured import measured_once
 
-_IMAGES = 8
+_PIXELS = 8 * 224**2
 _REPEATS = 2
 _FILE_BYTES = 32 << 20
 _BLOCK_BYTES = 64 << 10
@@ -59,7 +59,7 @@ class Disk:
 
 
 def measure_speed(layers: LayerList, compute: Compute) -> Speed:
-    """The faster of two batches of eight after one to warm up; measured once and kept."""
+    """The faster of two batches, of eight images or fewer large ones, after one to warm up; measured once and kept."""
     key = {
         "backbone": layers.backbone,
         "image_size": layers.image_size,
@@ -105,7 +105,8 @@ class _Clocked(fx.Interpreter):
 
 
 def _measure_speed(layers: LayerList, compute: Compute) -> Speed:
-    x = torch.rand(_IMAGES, 3, layers.image_size, layers.image_size, device=compute.device)
+    side = layers.image_size
+    x = torch.rand(max(min(_PIXELS // side**2, 8), 1), 3, side, side, device=compute.device)
     x = x.contiguous(memory_format=torch.channels_last)
     network = deepcopy(layers.network).to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     inference = folded(network)
@@ -124,10 +125,10 @@ def _measure_speed(layers: LayerList, compute: Compute) -> Speed:
         network.zero_grad()
         _wait(compute.device)
 
-    return Speed(_at_cuts(layers, best), _fastest(step) / _IMAGES)
+    return Speed(_at_cuts(layers, best, len(x)), _fastest(step) / len(x))
 
 
-def _at_cuts(layers: LayerList, done: Mapping[str, float]) -> dict[str, float]:
+def _at_cuts(layers: LayerList, done: Mapping[str, float], images: int) -> dict[str, float]:
     """Seconds per image up to each cut; a node that was folded away was done with the one it went into."""
     points = {cut.node for cut in cut_points(layers)}
     begin = next(iter(done.values()))
@@ -136,7 +137,7 @@ def _at_cuts(layers: LayerList, done: Mapping[str, float]) -> dict[str, float]:
     for node in layers.network.graph.nodes:
         waiting += [node.name] if node.name in points else []
         if node.name in done:
-            at |= dict.fromkeys(waiting, (done[node.name] - begin) / _IMAGES)
+            at |= dict.fromkeys(waiting, (done[node.name] - begin) / images)
             waiting = []
     return at
 
