@@ -253,3 +253,22 @@ def test_constraints_name_no_address():
     text = (ROOT / "constraints.txt").read_text()
     assert "://" not in text
     assert len(re.findall(r"==", text)) > 100
+
+
+@pytest.mark.slow
+def test_the_benchmarks_run(tmp_path):
+    command = [sys.executable, "-m", "benchmarks", "--scale", "0.3", "--rounds", "1", "--peer", "tuned", "--image-size"]
+    done = subprocess.run(
+        [*command, "32", "--workload", "W1", "--workload", "W3", "--out", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "results.json").read_text())["results"]
+    ours, peer = (
+        next(r for r in rows if r["workload"] == "W3" and r["contestant"] == c) for c in ("tlcompare", "tuned")
+    )
+    assert ours["prefix_images"] == ours["decoded"] == 72
+    assert ours["multiply_adds"] < peer["multiply_adds"]
+    assert "| tlcompare, warm |" in (tmp_path / "results.md").read_text()
