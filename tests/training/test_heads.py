@@ -67,6 +67,9 @@ def test_heads_train_together_unless_what_they_see_differs(config):
         assert not train_together(one, replace(one, **other))
     crop = replace(one, augment="crop", views=None)
     assert not train_together(crop, replace(crop, seed=1))
+    random = replace(one, weights="none")
+    assert train_together(random, replace(random, head_lr=1.0))
+    assert not train_together(random, replace(random, seed=1)), "the frozen backbone is another"
 
 
 def test_a_head_that_diverges_fails_alone(config):

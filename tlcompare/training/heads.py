@@ -31,7 +31,7 @@ from tlcompare.training.fit import StepReport, class_weights
 from tlcompare.training.memory import memory_bytes, peak_mb, reset_peak
 from tlcompare.training.schedule import shares_of_peak
 
-_MOST_WEIGHTS = 20_000_000
+_MOST_VALUES = 20_000_000
 _BATCH = 32
 _MAY_DIFFER = (
     "unfreeze run_name experiment seed lr head_lr layer_decay weight_decay warmup_epochs label_smoothing dropout "
@@ -78,9 +78,10 @@ class TrainedHead:
 
 
 def train_together(a: RunConfig, b: RunConfig) -> bool:
-    """Whether the heads of two runs on the same frozen backbone can train as one batch."""
+    """Whether the heads of two runs, both with a frozen backbone, see the same vectors and can train as one batch."""
     same = all(getattr(a, f.name) == getattr(b, f.name) for f in fields(RunConfig) if f.name not in _MAY_DIFFER)
-    return same and (a.augment != "crop" or a.seed == b.seed)
+    seeded = a.augment == "crop" or a.weights == "none"
+    return same and (a.seed == b.seed or not seeded)
 
 
 def vectors_fit(feed: Feed, features: int) -> bool:
@@ -119,7 +120,8 @@ def fit_head(
         passes = 0
         if config not in trained:
             passes = 0 if feed.at_cut else feed.slots
-            most = _MOST_WEIGHTS // model.head.weight.numel()
+            classes, features = model.head.weight.shape
+            most = _MOST_VALUES // (features * max(classes, config.batch_size))
             later = [replace(config, **{name: getattr(c, name) for name in _MAY_DIFFER}) for c in ahead[:most]]
             group = list(dict.fromkeys([config, *later]))
             trained |= zip(group, _train(group, feed, split, compute, on_step), strict=True)
