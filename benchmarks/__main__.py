@@ -159,8 +159,8 @@ def _every_epoch(workload: Workload, one: dict[str, Any], two: dict[str, Any]) -
     passes = workload.epochs * workload.images * len(workload.trials)
     counts = {"prefix_images": passes, "suffix_images": passes}
     for name in ("decoded", "multiply_adds"):
-        if one[name] is not None:
-            each = two[name] - one[name]
+        each = 0 if one[name] is None else two[name] - one[name]
+        if each or name == "decoded":
             once = one[name] - each
             counts[name] = once + workload.epochs * each * workload.scale
     return counts
@@ -316,11 +316,15 @@ def _table(report: dict[str, Any], workloads: Sequence[Workload]) -> str:
                 f"| {r['contestant']} | {statistics.median(r['seconds']):.1f} "
                 f"| {min(r['seconds']):.1f} to {max(r['seconds']):.1f} | {ratio} "
                 f"| {statistics.mean(means):.1%} ± {error:.1%} | {_count(r.get('decoded'))} "
-                f"| {_count(r.get('prefix_images'))}, {_count(r.get('suffix_images'))} "
+                f"| {_passes(r)} "
                 f"| {_count(r.get('multiply_adds'))} | {r['peak_mb']:.0f} MB |"
             )
         lines.append("")
     return "\n".join(lines)
+
+
+def _passes(row: dict[str, Any]) -> str:
+    return f"{_count(row['prefix_images'])}, {_count(row['suffix_images'])}" if "prefix_images" in row else ""
 
 
 def _count(value: float | None) -> str:
