@@ -59,6 +59,12 @@ class RunConfig:
         0.15, "Share of the images sealed for testing, where the data has no split.", above=0, at_most=0.8
     )
     split_seed: int = option(0, "Seed of the split; keep it to compare runs.", at_least=0, at_most=2**31 - 1)
+    val_seed: int | None = option(
+        None,
+        "Seed that divides training and validation images anew, leaving the test images; auto is the split's division.",
+        at_least=0,
+        at_most=2**31 - 1,
+    )
     epochs: int = option(10, "Passes over the training images.", at_least=1, at_most=100_000)
     head_first: int = option(
         0, "Of these, epochs that train the head alone first (LP-FT, arXiv 2202.10054).", at_least=0

@@ -28,7 +28,7 @@ from tlcompare.training.heads import TrainedHead
 from tlcompare.training.speed import faster_precision
 
 _NOT_CONFIGURATION = (
-    "unfreeze data on_bad_image val_fraction test_fraction split_seed seed device threads "
+    "unfreeze data on_bad_image val_fraction test_fraction split_seed val_seed seed device threads "
     "cache_gb compile score_test experiment run_name"
 ).split()
 
@@ -129,6 +129,21 @@ def prepare(config: RunConfig, reporter: Reporter, workbench: Workbench) -> Prep
         reporter.doing(f"measuring how fast {config.model} trains here")
         compute = faster_precision(shared.layers, compute)
     config = _settle(config, compute, backbone, source)
+    store, split = images_and_split(config, backbone, source, reporter, workbench)
+    if config.score_test and not len(split.test):
+        raise DataError(f"--score-test: {source.root} has no test images")
+    plan = make_plan(shared.layers, config.unfreeze, len(store.classes))
+    return Prepared(config, compute, backbone, shared, source, store, split, plan)
+
+
+def images_and_split(
+    config: RunConfig, backbone: Backbone, source: Source, reporter: Reporter, workbench: Workbench
+) -> tuple[PixelStore, Split]:
+    """The images as the backbone wants them, and how they are divided.
+
+    Raises:
+        DataError: images that cannot be used, or divided.
+    """
     store = workbench.images(source, backbone.preprocessing, config.on_bad_image, reporter)
     split = make_split(
         store.hashes,
@@ -138,11 +153,9 @@ def prepare(config: RunConfig, reporter: Reporter, workbench: Workbench) -> Prep
         val_fraction=config.val_fraction,
         test_fraction=config.test_fraction,
         seed=config.split_seed,
+        val_seed=config.val_seed,
     )
-    if config.score_test and not len(split.test):
-        raise DataError(f"--score-test: {source.root} has no test images")
-    plan = make_plan(shared.layers, config.unfreeze, len(store.classes))
-    return Prepared(config, compute, backbone, shared, source, store, split, plan)
+    return store, split
 
 
 def announce(prepared: Prepared, reporter: Reporter) -> None:

@@ -149,7 +149,7 @@ def _train(
     for part, rows in {"val": split.val, "test": split.test}.items():
         if part in probabilities:
             scores[part] = score(probabilities[part], [labels[i] for i in rows], store.classes)
-            log_predictions(log, prepared, part, rows, probabilities[part])
+            log_predictions(log, store, part, rows, probabilities[part])
     model_bytes = sum(tensor.nbytes for tensor in model.weights().values())
     metrics = final_metrics(prepared, fitted, scores, latency, model_bytes)
     model_id = None

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 # Okabe and Ito's colours, told apart by the colour-blind; every series has a mark of its own too.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_MARKS = (("o", "circle"), ("s", "square"), ("^", "triangle-up"), ("D", "diamond"), ("v", "triangle-down"))
-_FAINT = "#999999"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKS = (("o", "circle"), ("s", "square"), ("^", "triangle-up"), ("D", "diamond"), ("v", "triangle-down"))
+FAINT = "#999999"
 
 
 @dataclass(frozen=True)
@@ -121,5 +121,5 @@ def _interactive(chart: Chart) -> go.Figure:
 
 def _style(number: int, series: Series) -> tuple[str, tuple[str, str]]:
     if series.faint:
-        return _FAINT, ("X", "x")
-    return _COLOURS[number % len(_COLOURS)], _MARKS[number % len(_MARKS)]
+        return FAINT, ("X", "x")
+    return COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]

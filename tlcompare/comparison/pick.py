@@ -5,107 +5,79 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import mean, stdev
 
-from tlcompare.comparison.table import Row
-from tlcompare.errors import ConfigError, TrackingError
-
-_SAME = ("data_digest", "split_seed", "val_fraction", "test_fraction")
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """Runs that differ in their seed alone.
-
-    Attributes:
-        rows: one per run, the best on validation first.
-        accuracy: mean validation accuracy, in 0..1.
-    """
-
-    rows: tuple[Row, ...]
-
-    @property
-    def accuracy(self) -> float:
-        return mean(r.val_accuracy or 0.0 for r in self.rows)
-
-    @property
-    def trainable_weights(self) -> int:
-        return self.rows[0].trainable_weights
-
-    @property
-    def train_seconds(self) -> float:
-        return mean(r.train_seconds or 0.0 for r in self.rows)
-
-    @property
-    def latency_ms(self) -> float:
-        """Median milliseconds for one image; a backbone's, so the same in every run on one machine."""
-        return mean(math.inf if r.latency_ms is None else r.latency_ms for r in self.rows)
-
-    def __str__(self) -> str:
-        spread = f" ± {stdev(r.val_accuracy or 0.0 for r in self.rows):.2%}" if len(self.rows) > 1 else ""
-        seeds = "1 seed" if len(self.rows) == 1 else f"{len(self.rows)} seeds"
-        return f"{self.rows[0].backbone} {self.rows[0].strategy} ({self.accuracy:.2%}{spread}, {seeds})"
+from tlcompare.comparison.evidence import Contender
+from tlcompare.comparison.statistics import Interval
+from tlcompare.comparison.verdicts import UNDECIDED, compare, not_worse
+from tlcompare.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class Pick:
-    """What was picked, and why in a sentence."""
+    """What was picked, and why in a sentence or two."""
 
-    winner: Configuration
+    winner: Contender
     why: str
 
     @property
     def run_id(self) -> str:
         """The winner's run with the best validation accuracy."""
-        return self.winner.rows[0].run_id
+        return max(self.winner.runs, key=lambda r: r.metrics["val/accuracy"]).run_id
 
 
 def pick(
-    rows: Sequence[Row], within: float = 0.0, max_params: int | None = None, max_latency: float | None = None
+    contenders: Sequence[Contender],
+    within: float = 0.0,
+    max_params: int | None = None,
+    max_latency: float | None = None,
 ) -> Pick:
-    """The configuration with the best mean validation accuracy over its seeds, or the cheapest that is near it.
+    """The configuration with the best mean validation accuracy over its seeds, or the cheapest that is good enough.
 
     Args:
-        rows: runs.
-        within: margin below the best, in 0..1; of the configurations in it, the one that trains the fewest weights
-            is taken, and of equal ones that which trains faster.
+        contenders: the best first.
+        within: margin below the best, in 0..1; of the configurations that are shown to lose no more (the whole 95 %
+            interval of the paired difference is above it), the one that trains the fewest weights is taken, and of
+            equal ones that which trains faster.
         max_params: trainable weights it may have at most.
         max_latency: milliseconds that one image may take at most.
 
     Raises:
-        TrackingError: runs on other images or another split, whose accuracies do not compare.
         ConfigError: nothing meets the limits.
     """
-    if differing := [name for name in _SAME if len({r.basis[name] for r in rows}) > 1]:
-        raise TrackingError(
-            f"these runs differ in {', '.join(differing)}, so their accuracies do not compare",
-            "Pick among runs on the same images and split.",
-        )
-    every = _configurations(rows)
-    if not every:
-        raise TrackingError("no run has a validation accuracy")
     allowed = [
         c
-        for c in every
-        if (max_params is None or c.trainable_weights <= max_params)
-        and (max_latency is None or c.latency_ms <= max_latency)
+        for c in contenders
+        if (max_params is None or c.row.trainable_weights <= max_params)
+        and (max_latency is None or _latency(c) <= max_latency)
     ]
     limits = _limits(max_params, max_latency)
     if not allowed:
-        least = f"least: {min(c.trainable_weights for c in every):,} weights, {min(c.latency_ms for c in every):.1f} ms"
-        raise ConfigError(f"none of {len(every)} configurations has {limits}", f"The {least}.")
-    best = max(allowed, key=lambda c: c.accuracy)
-    near = [c for c in allowed if c.accuracy >= best.accuracy - within]
-    winner = min(near, key=lambda c: (c.trainable_weights, c.train_seconds)) if within else best
-    return Pick(winner, _why(winner, best, near, len(allowed), within, limits))
+        weights, latency = (min(map(f, contenders)) for f in (lambda c: c.row.trainable_weights, _latency))
+        raise ConfigError(
+            f"none of {len(contenders)} configurations has {limits}",
+            f"The least: {weights:,} weights, {latency:.1f} ms.",
+        )
+    best = allowed[0]
+    near = [c for c in allowed if not_worse(c, best, within)] if within else [best]
+    winner = min(near, key=lambda c: (c.row.trainable_weights, c.mean("cost/train_seconds")))
+    return Pick(winner, f"{_why(winner, best, near, allowed, within, limits)} {_certainty(allowed)}".strip())
 
 
-def _configurations(rows: Sequence[Row]) -> list[Configuration]:
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        if row.val_accuracy is not None:
-            groups.setdefault(row.configuration, []).append(row)
-    return [Configuration(tuple(sorted(g, key=lambda r: -(r.val_accuracy or 0.0)))) for g in groups.values()]
+def described(contender: Contender) -> str:
+    """A contender with its accuracy: `resnet50 conv5 (91.20% [90.10%, 92.30%], 10 seeds)`."""
+    seeds = "1 seed" if len(contender.runs) == 1 else f"{len(contender.runs)} seeds"
+    return f"{contender.label} ({shown(contender.accuracy)}, {seeds})"
+
+
+def shown(x: Interval) -> str:
+    """A share with its interval: `91.20% [90.10%, 92.30%]`."""
+    return f"{x.estimate:.2%} [{x.low:.2%}, {x.high:.2%}]"
+
+
+def _latency(contender: Contender) -> float:
+    """Median milliseconds for one image; a backbone's, so the same in every run on one machine."""
+    value = contender.mean("cost/latency_p50_ms")
+    return math.inf if math.isnan(value) else value
 
 
 def _limits(max_params: int | None, max_latency: float | None) -> str:
@@ -115,20 +87,40 @@ def _limits(max_params: int | None, max_latency: float | None) -> str:
 
 
 def _why(
-    winner: Configuration, best: Configuration, near: Sequence[Configuration], count: int, within: float, limits: str
+    winner: Contender,
+    best: Contender,
+    near: Sequence[Contender],
+    allowed: Sequence[Contender],
+    within: float,
+    limits: str,
 ) -> str:
-    among = f"{count} configurations" + (f" with {limits}" if limits else "")
-    if note := winner.rows[0].note:
+    among = f"{len(allowed)} configurations" + (f" with {limits}" if limits else "")
+    if note := winner.row.note:
         among += f" ({note})"
-    if count == 1:
-        return f"{winner} is the only configuration{f' with {limits}' if limits else ''}."
+    if len(allowed) == 1:
+        return f"{described(winner)} is the only configuration{f' with {limits}' if limits else ''}."
     if not within:
-        return f"{winner} has the best mean validation accuracy of {among}."
-    if winner == best:
-        reason = "is the best itself and trains the fewest weights"
-    else:
-        reason = f"trains the fewest weights ({winner.trainable_weights:,})"
+        return f"{described(winner)} has the best mean validation accuracy of {among}."
+    if winner is best:
+        return (
+            f"{described(winner)} is the best of {among}, and none that trains fewer weights is shown to lose at most "
+            f"{within:.2%}."
+        )
     return (
-        f"{winner} {reason} of the {len(near)} whose mean validation accuracy is within {within:.2%} "
-        f"of the best, {best}, among {among}."
+        f"{described(winner)} trains the fewest weights ({winner.row.trainable_weights:,}) of the {len(near)} that are "
+        f"shown to lose at most {within:.2%} to the best, {described(best)}, among {among}."
     )
+
+
+def _certainty(allowed: Sequence[Contender]) -> str:
+    """From how many others the best can be told."""
+    best, others = allowed[0], len(allowed) - 1
+    if not others:
+        return ""
+    if len(best.runs) == 1:
+        return "With one seed each, nothing can be concluded about configurations: tlcompare replicate --help."
+    undecided = [c for c in compare([(best, c) for c in allowed[1:]]) if c.verdict == UNDECIDED]
+    if not undecided:
+        return f"It is better than each of the other {others}."
+    reasons = "; ".join(dict.fromkeys(c.why_undecided for c in undecided))
+    return f"Whether the best is better than {len(undecided)} of the other {others} cannot be concluded ({reasons})."

@@ -48,9 +48,10 @@ class Row:
 
 
 _UNSHOWN = ("latency_ms", "configuration", "chosen", "basis")
+_TEXTS = ("data", "backbone", "strategy", "note", "run_id")
 _CHOSEN = (*RECIPE, "seed")
 _IN_ROW = ("image_size", "weights")
-_BASIS = ("image_size", "split_seed", "val_fraction", "test_fraction")
+_BASIS = ("image_size", "split_seed", "val_seed", "val_fraction", "test_fraction")
 _HEADINGS = {
     "image_size": "size",
     "val_accuracy": "validation",
@@ -69,6 +70,15 @@ def compare_runs(run_ids: Sequence[str], experiment: str | None, sweep: str | No
     Raises:
         TrackingError: no such run, sweep or experiment, or none that this tool logged.
     """
+    return [row_of(run) for run in select_runs(run_ids, experiment, sweep)]
+
+
+def select_runs(run_ids: Sequence[str], experiment: str | None, sweep: str | None = None) -> list[LoggedRun]:
+    """The runs that `compare_runs` shows.
+
+    Raises:
+        TrackingError: no such run, sweep or experiment, or none that this tool logged.
+    """
     if run_ids:
         runs = runs_by_id(list(dict.fromkeys(run_ids)))
     elif sweep is not None:
@@ -76,10 +86,10 @@ def compare_runs(run_ids: Sequence[str], experiment: str | None, sweep: str | No
         runs = sorted(trials, key=lambda run: -run.metrics.get("val/accuracy", 0.0))
     else:
         runs = runs_of_experiment(experiment)
-    rows = [_row(run) for run in runs if "trainable_parameters" in run.params]
-    if not rows:
+    ours = [run for run in runs if "trainable_parameters" in run.params]
+    if not ours:
         raise TrackingError("there is no finished run to compare", "Train some: tlcompare train --help")
-    return rows
+    return ours
 
 
 def states_of(sweep: str) -> str:
@@ -95,7 +105,7 @@ def unlike(rows: Sequence[Row]) -> list[str]:
 
 def render(rows: Sequence[Row], form: str) -> str:
     """The rows as `table`, `md`, `csv` or `json` text."""
-    table = [_cells(row, _varying(rows)) for row in rows]
+    table = [_cells(row, varying(rows)) for row in rows]
     names = list(table[0])
     if form == "json":
         return json.dumps(table, indent=1)
@@ -110,12 +120,28 @@ def render(rows: Sequence[Row], form: str) -> str:
     heading = [_HEADINGS.get(n, n) for n in names]
     cells = [[_shown(n, line[n]) for n in names] for line in table]
     if form == "md":
-        return "\n".join(f"| {' | '.join(line)} |" for line in [heading, ["---"] * len(names), *cells])
-    widths = [max(len(line[i]) for line in [heading, *cells]) for i in range(len(names))]
-    return "\n".join(_aligned(line, widths, names) for line in [heading, *cells])
+        return markdown([heading, *cells])
+    return "\n".join(aligned([heading, *cells], left=[n in _TEXTS for n in names]))
 
 
-def _varying(rows: Sequence[Row]) -> list[str]:
+def markdown(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells, the heading first, as a Markdown table."""
+    safe = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [safe[0], ["---"] * len(safe[0]), *safe[1:]])
+
+
+def aligned(lines: Sequence[Sequence[str]], left: Sequence[bool]) -> list[str]:
+    """Lines of cells in columns, each to the left or to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        "  ".join(
+            c.ljust(w) if at_left else c.rjust(w) for c, w, at_left in zip(line, widths, left, strict=True)
+        ).rstrip()
+        for line in lines
+    ]
+
+
+def varying(rows: Sequence[Row]) -> list[str]:
     """Options in which the runs differ, of those that all of them have."""
     return [n for n in _CHOSEN if len({r.chosen.get(n) for r in rows}) > 1 and all(n in r.chosen for r in rows)]
 
@@ -131,13 +157,8 @@ def _cells(row: Row, varying: Sequence[str]) -> dict[str, object]:
     return shown
 
 
-def _aligned(line: Sequence[str], widths: Sequence[int], names: Sequence[str]) -> str:
-    text = ("data", "backbone", "strategy", "note", "run_id")
-    padded = (c.ljust(w) if n in text else c.rjust(w) for c, w, n in zip(line, widths, names, strict=True))
-    return "  ".join(padded).rstrip()
-
-
-def _row(run: LoggedRun) -> Row:
+def row_of(run: LoggedRun) -> Row:
+    """A run as a row."""
     params, metrics = run.params, run.metrics
     return Row(
         data=PurePath(params["data"]).name,
@@ -154,7 +175,7 @@ def _row(run: LoggedRun) -> Row:
         latency_ms=metrics.get("cost/latency_p50_ms"),
         configuration=run.tags.get("tlcompare.configuration", run.run_id),
         chosen={name: _short(params[name]) for name in _CHOSEN if name in params and name not in _IN_ROW},
-        basis={name: params[name] for name in ("data_digest", *_BASIS)},
+        basis={name: params.get(name, "None") for name in ("data_digest", *_BASIS)},
     )
 
 

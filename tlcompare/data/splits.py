@@ -34,6 +34,7 @@ def make_split(
     val_fraction: float,
     test_fraction: float,
     seed: int,
+    val_seed: int | None = None,
 ) -> Split:
     """Split images; copies of one image always stay together.
 
@@ -44,20 +45,24 @@ def make_split(
         given: `train`, `val` or `test` where the data came divided, else empty text.
         val_fraction, test_fraction: shares of each class, where the data does not settle it.
         seed: another seed gives another split.
+        val_seed: another one divides training and validation images anew and leaves the test images as they are.
 
     Raises:
-        DataError: a class has too few distinct images to be in every part.
+        DataError: a class has too few distinct images to be in every part, or there is nothing to divide anew.
     """
     parts: dict[str, list[int]] = {part: [] for part in PARTS}
     free: list[int] = []
     for i, part in enumerate(given):
         (parts[part] if part else free).append(i)
     test_given, val_given = bool(parts["test"]), bool(parts["val"])
+    if val_seed is not None and val_given:
+        raise DataError("the data has its own validation images, which cannot be divided anew", "Leave --val-seed out.")
+    seeds = (seed, val_seed)
     if free:
-        _deal(parts, free, hashes, labels, classes, val_fraction, test_fraction, seed)
+        _deal(parts, free, hashes, labels, classes, val_fraction, test_fraction, seeds)
     elif parts["train"] and not val_given:
         free, parts["train"] = parts["train"], []
-        _deal(parts, free, hashes, labels, classes, val_fraction, 0.0, seed, keep_test=test_given)
+        _deal(parts, free, hashes, labels, classes, val_fraction, 0.0, seeds, keep_test=test_given)
     _require_every_class(parts["train"], labels, classes)
     return Split(*(np.asarray(sorted(parts[part]), dtype=np.int64) for part in PARTS))
 
@@ -88,7 +93,7 @@ def _deal(
     classes: Sequence[str],
     val_fraction: float,
     test_fraction: float,
-    seed: int,
+    seeds: tuple[int, int | None],
     keep_test: bool = False,
 ) -> None:
     copies: dict[str, list[int]] = defaultdict(list)
@@ -104,12 +109,18 @@ def _deal(
                 f'class "{classes[label]}" has {len(contents)} distinct image(s), {needed} are needed to split it',
                 "Add images, remove the class, or divide the data into train/val/test folders yourself.",
             )
-        contents.sort(key=lambda content: hashlib.sha256(f"{seed}:{content}".encode()).digest())
+        contents = _shuffled(contents, str(seeds[0]))
         tests = max(1, round(test_fraction * len(contents))) if needed == 3 else 0
         vals = min(max(1, round(val_fraction * len(contents))), len(contents) - tests - 1)
+        if seeds[1] is not None:
+            contents = contents[:tests] + _shuffled(contents[tests:], f"val {seeds[1]}")
         for at, content in enumerate(contents):
             part = "test" if at < tests else "val" if at < tests + vals else "train"
             parts[part].extend(copies[content])
+
+
+def _shuffled(contents: list[str], salt: str) -> list[str]:
+    return sorted(contents, key=lambda content: hashlib.sha256(f"{salt}:{content}".encode()).digest())
 
 
 def _require_every_class(train: list[int], labels: Sequence[int], classes: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tlcompare.config import RunConfig
 from tlcompare.freezing.graph import Cut
 from tlcompare.study.planning import Plan, Request, make_plan
-from tlcompare.study.reuse import costs_of, drawn, expected, kept_cuts, wanted
+from tlcompare.study.reuse import costs_of, cuts_worth_keeping, drawn, expected, wanted
 from tlcompare.study.studies import DEFAULT_STORAGE, Definition, Studies, checked_name, require_separate
 from tlcompare.study.view import duration
 from tlcompare.tracking.runs import tracking_uri
@@ -113,8 +113,8 @@ class _Price:
 
 def _prices(plan: Plan) -> dict[str, _Price]:
     configs = expected(plan)
-    kept = kept_cuts(plan)
-    return {m: _Price(costs_of(plan, m), kept[m], wanted(plan, m, configs).images) for m in plan.prepared}
+    kept = cuts_worth_keeping(plan.prepared, configs)
+    return {m: _Price(costs_of(p), kept[m], wanted(p, configs).images) for m, p in plan.prepared.items()}
 
 
 def _kept_features(prices: Mapping[str, _Price]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,14 @@ from tlcompare.backbones.registry import get_backbone
 from tlcompare.config import RunConfig, checked, flag, resolve
 from tlcompare.errors import ConfigError, StudyError, WeightsError
 from tlcompare.preparation import Prepared, Workbench, prepare
+from tlcompare.probe import as_probes, run_probe
 from tlcompare.study.objective import Objective, make_objectives
 from tlcompare.study.search import Candidate, Search, bind, models_of
 from tlcompare.study.space import Choices, parse_space, presets, read_space
 from tlcompare.study.studies import Definition
 from tlcompare.training.device import share_of_threads
 from tlcompare.training.epochs import Epoch
+from tlcompare.training.probe import suggestions
 
 EMBEDDED_MODEL = "efficientnet_lite0"
 _SMALL = {"image_size": 64, "epochs": 5}
@@ -48,6 +50,7 @@ class Request:
 
     Attributes:
         options: options of `train` that are fixed for the whole sweep, as text.
+        probe: whether a probe's suggestions are tried after the baselines.
     """
 
     name: str | None = None
@@ -59,6 +62,7 @@ class Request:
     sampler: str | None = None
     pruner: str | None = None
     storage: str | None = None
+    probe: bool = False
     limits: Mapping[str, Any] | None = None
 
 
@@ -70,7 +74,7 @@ class Plan:
         workbench: what the runs of this process share.
         prepared: one run of each backbone, ready to train, which shows that data and weights are there.
         known: the trials that do not depend on results.
-        baselines: how many of these, the first, are run to their end in any case.
+        baselines: how many of these, the first, are what others must beat; they are run to their end in any case.
         cyclic: whether these are all there is, over and over with further seeds.
     """
 
@@ -120,19 +124,39 @@ def make_plan(request: Request, kept: Definition | None, limits: Mapping[str, An
         objectives = make_objectives(kept.maximize, kept.minimize)
     space = parse_space(definition.space, definition.space_name, definition.space_name)
     search = bind(space, definition.models, definition.options)
+    _require_learnable(definition, search)
+    workbench = Workbench()
+    quiet = Quiet(say)
+    prepared = {m: prepare(_first_of(search.always_first, m), quiet, workbench) for m in definition.models}
+    if request.probe and kept is None:
+        if space.trials:
+            raise ConfigError(f"--probe: space {space.name} is a list of trials, to which nothing is added")
+        probes = {model: [asdict(p) for p in run_probe(one, quiet)] for model, one in prepared.items()}
+        definition = replace(definition, probes=probes)
+    if definition.probes:
+        suggested = {model: suggestions(as_probes(rows)) for model, rows in definition.probes.items()}
+        search = replace(search, suggested=suggested)
+        _require_learnable(definition, search)
     cyclic = bool(space.trials) or definition.sampler == "grid"
-    baselines = search.always_first
-    if definition.sampler in ("gp", "nsga2") and (search.conditional or not all(c.params for c in baselines)):
+    known = search.grid if cyclic else search.always_first
+    chosen = {"trials": len(known) if cyclic else _TRIALS} | dict(limits) | dict(request.limits or {})
+    first = len(search.baselines)
+    return Plan(definition, search, objectives, Limits(**chosen), workbench, prepared, known, first, cyclic)
+
+
+def _require_learnable(definition: Definition, search: Search) -> None:
+    """Check that the sampler can learn from the trials that are tried first.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    expressed = all(c.params for c in search.always_first)
+    if definition.sampler in ("gp", "nsga2") and (search.conditional or not expressed):
         raise ConfigError(
             f"--sampler {definition.sampler} learns only from parameters that every trial has, which those of space "
-            f"{space.name} are not: its baselines or its backbones have others",
+            f"{search.space.name} are not: its baselines or its backbones have others",
             "Take --sampler tpe.",
         )
-    known = search.grid if cyclic else baselines
-    chosen = {"trials": len(known) if cyclic else _TRIALS} | dict(limits) | dict(request.limits or {})
-    workbench = Workbench()
-    prepared = {m: prepare(_first_of(known, m), _Quiet(say), workbench) for m in definition.models}
-    return Plan(definition, search, objectives, Limits(**chosen), workbench, prepared, known, len(baselines), cyclic)
 
 
 def _first_of(known: tuple[Candidate, ...], model: str) -> RunConfig:
@@ -245,6 +269,8 @@ def _require_same(request: Request, kept: Definition) -> None:
         if asked and asked != before:
             texts = [value if isinstance(value, str) else ",".join(value) or "nothing" for value in (before, asked)]
             problems.append(f"--{name} {texts[0]}, not {texts[1]}")
+    if request.probe and not kept.probes:
+        problems.append("no --probe")
     if problems:
         raise StudyError(
             f'the sweep "{request.name}" was begun with {"; ".join(problems)}',
@@ -252,7 +278,7 @@ def _require_same(request: Request, kept: Definition) -> None:
         )
 
 
-class _Quiet:
+class Quiet:
     """Passes warnings of the preparation on and nothing else."""
 
     def __init__(self, say: Callable[[str], None]) -> None:

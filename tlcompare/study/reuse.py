@@ -11,6 +11,8 @@ import optuna
 
 from tlcompare.config import RunConfig
 from tlcompare.freezing.graph import Cut
+from tlcompare.freezing.strategy import make_plan
+from tlcompare.preparation import Prepared
 from tlcompare.study.planning import Plan
 from tlcompare.study.studies import make_sampler, suggest
 from tlcompare.training.feed import cuts_to_keep, demand, measured_costs
@@ -35,31 +37,30 @@ def drawn(plan: Plan) -> list[RunConfig]:
     return [plan.search.config(plan.search.draw(partial(suggest, trial))) for trial in trials]
 
 
-def costs_of(plan: Plan, model: str) -> Costs:
+def costs_of(prepared: Prepared) -> Costs:
     """What features of a backbone cost on this machine."""
-    prepared = plan.prepared[model]
     return measured_costs(prepared.layers, prepared.compute)
 
 
-def wanted(plan: Plan, model: str, configs: Sequence[tuple[RunConfig, float]]) -> Demand:
-    """What these configurations together want of a backbone's features."""
-    prepared = plan.prepared[model]
+def wanted(prepared: Prepared, configs: Sequence[tuple[RunConfig, float]]) -> Demand:
+    """What those of these configurations that have this backbone together want of its features."""
     passes: Counter[str] = Counter()
     images = 0
     for config, times in configs:
-        if config.model == model:
+        if config.model == prepared.config.model:
             settled = replace(config, views=config.views or prepared.config.views)
-            one = demand(plan.search.plan(config).cut, prepared.split, settled)
+            one = demand(make_plan(prepared.layers, config.unfreeze, classes=2).cut, prepared.split, settled)
             passes.update({node: times * count for node, count in one.passes.items()})
             images = max(images, one.images)
     return Demand(images, passes)
 
 
-def kept_cuts(plan: Plan) -> Mapping[str, tuple[Cut, ...]]:
-    """The cuts at which features are worth keeping for the whole sweep, for each backbone."""
-    configs = expected(plan)
+def cuts_worth_keeping(
+    prepared: Mapping[str, Prepared], configs: Sequence[tuple[RunConfig, float]]
+) -> Mapping[str, tuple[Cut, ...]]:
+    """The cuts at which features are worth keeping for all these configurations, for each backbone."""
     kept = {}
-    for model, prepared in plan.prepared.items():
-        share = replace(prepared.config, cache_gb=prepared.config.cache_gb / len(plan.prepared))
-        kept[model] = cuts_to_keep(costs_of(plan, model), wanted(plan, model, configs), share)
+    for model, one in prepared.items():
+        share = replace(one.config, cache_gb=one.config.cache_gb / len(prepared))
+        kept[model] = cuts_to_keep(costs_of(one), wanted(one, configs), share)
     return kept

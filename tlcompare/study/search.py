@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tlcompare.config import RunConfig, resolve
@@ -41,12 +41,14 @@ class Search:
         layers: the layer list of each backbone, by name.
         fixed: options given for the whole sweep.
         seed: the first seed of every configuration.
+        suggested: strategies to try after the baselines, by backbone.
     """
 
     space: Space
     layers: Mapping[str, LayerList]
     fixed: Mapping[str, Any]
     seed: int
+    suggested: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -59,7 +61,13 @@ class Search:
 
     @property
     def always_first(self) -> tuple[Candidate, ...]:
-        """The trials that do not depend on results: the fixed list, or the baselines of every backbone in turn."""
+        """The trials that do not depend on results: the fixed list, or the baselines and what is suggested."""
+        suggested = ((model, text) for model in self.models for text in self.suggested.get(model, ()))
+        return self._distinct(itertools.chain(self.baselines, (self._baseline(*s) for s in suggested)))
+
+    @property
+    def baselines(self) -> tuple[Candidate, ...]:
+        """The fixed list, or what every backbone is tried with first, in turn."""
         if self.space.trials:
             return tuple(Candidate(self.listed(t), {}) for t in self.space.trials if t["model"] in self.models)
         if "unfreeze" in self.fixed:

@@ -9,7 +9,7 @@ import uuid
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ class Definition:
         maximize, minimize: metrics.
         sampler: how configurations are chosen.
         pruner: which trials end early.
+        probes: what a probe of each backbone has shown, by backbone; its suggestions are tried after the baselines.
     """
 
     space_name: str
@@ -54,6 +55,7 @@ class Definition:
     minimize: tuple[str, ...]
     sampler: str
     pruner: str
+    probes: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
 
 def checked_name(name: str) -> str:

@@ -16,10 +16,11 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tlcompare.config import RunConfig, resolve
 from tlcompare.errors import StudyError, TrackingError, UserError
+from tlcompare.probe import as_probes, log_probe
 from tlcompare.study.engines import Engine, InProcess, Job, Outcome, Processes
 from tlcompare.study.objective import front, shown_value
 from tlcompare.study.planning import Plan, Request, make_plan
-from tlcompare.study.reuse import kept_cuts
+from tlcompare.study.reuse import cuts_worth_keeping, expected
 from tlcompare.study.space import Choices, Domain
 from tlcompare.study.studies import (
     DEFAULT_STORAGE,
@@ -160,7 +161,7 @@ class _Sweep:
         chosen = {model: str(prepared.config.precision) for model, prepared in plan.prepared.items()}
         self._precision = chosen | self._study.user_attrs.get(_PRECISION, {})
         self._study.set_user_attr(_PRECISION, self._precision)
-        self._kept = kept_cuts(plan)
+        self._kept = cuts_worth_keeping(plan.prepared, expected(plan))
         known = [(n, c.config) for n in range(limits.trials) if (c := plan.candidate(n)) is not None]
         self._frozen = [(n, c) for n, c in known if not plan.search.plan(c).parameters]
         self._began = time.monotonic()
@@ -218,7 +219,7 @@ class _Sweep:
         key = search.key(config)
         seeds = [t for t in self._study.get_trials(deepcopy=False)[:number] if t.user_attrs.get(_KEY) == key]
         config = replace(config, seed=config.seed + sum(t.state != TrialState.FAIL for t in seeds))
-        run_id = open_trial(self._log, self._name, number, config)
+        run_id = open_trial(self._log, self._name, number, config, self._is_baseline(number, config))
         label = f"#{number} {search.label(config)}"
         attributes = {_KEY: key, _RUN: run_id, _KNOWN: index, "label": label}
         attributes |= {"backbone": config.model, "strategy": config.unfreeze}
@@ -239,6 +240,12 @@ class _Sweep:
             return ()
         settled = ((n, replace(c, precision=c.precision or config.precision)) for n, c in self._frozen)
         return tuple(c for n, c in settled if n > number and train_together(c, config))
+
+    def _is_baseline(self, number: int, config: RunConfig) -> bool:
+        """Whether a trial is one of those that others must beat; of a list, `frozen` and `all`."""
+        if not self._plan.search.space.trials:
+            return number < self._plan.baselines
+        return self._plan.search.plan(config).family in ("frozen", "all") and config.seed == self._plan.search.seed
 
     def _known_index(self, number: int) -> int | None:
         """Which of the known candidates trial `number` is: first each once, then those that failed, once more."""
@@ -377,6 +384,8 @@ class _Sweep:
         save_view(self._log, self._name)
         self._log.text("space.yaml", yaml.safe_dump(dict(definition.space), sort_keys=False))
         self._log.json("sweep.json", asdict(definition))
+        for model, probes in definition.probes.items():
+            log_probe(self._log, model, as_probes(probes))
 
     def _require_same_images(self) -> None:
         """Check that a sweep goes on with the images it was begun with.

@@ -72,7 +72,7 @@ class View:
         self.best, self.done = best, done
         self._ended += 1
         left = f"  {self._left()} left" if self.live is None and self.done < self.total else ""
-        self._print(f"{done:>3}/{self.total}  {job.label}  {result}  best {best}{left}")
+        self._print(f"{done:>3}/{self.total}  {job.label}  {result}{f'  best {best}' if best else ''}{left}")
         self._show()
 
     def _print(self, text: str) -> None:
@@ -93,7 +93,8 @@ class View:
             ProgressBar(total=max(self.total, 1), completed=self.done, width=24),
             f"{self._left()} left",
         )
-        table.add_row(f"best: {self.best}")
+        if self.best:
+            table.add_row(f"best: {self.best}")
         for row in self._rows.values():
             bar = ProgressBar(total=1, completed=row.share, width=24) if row.share is not None else ""
             table.add_row(row.title, bar, f"{row.what}  {row.accuracy}")

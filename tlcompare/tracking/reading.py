@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import mlflow
+import pandas as pd
 from mlflow.entities import Run
 
 from tlcompare.errors import TrackingError, did_you_mean
@@ -17,15 +19,19 @@ from tlcompare.tracking.runs import DEFAULT_EXPERIMENT, client, shown_uri
 SWEEP = "tlcompare.sweep"
 TRIAL = "tlcompare.trial"
 ROLE = "tlcompare.role"
+BASELINE = "tlcompare.baseline"
+FINALISTS = "finalists.json"
+OPENED_AT, OPENED_BY = "tlcompare.test_opened_at", "tlcompare.test_opened_by"
 
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """A run as MLflow holds it."""
+    """A run as MLflow holds it; `artifacts` is where its files are."""
 
     run_id: str
     name: str
     status: str
+    artifacts: str
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
@@ -78,10 +84,49 @@ def sweep_names() -> list[str]:
 
 def trials_of(parent_run_id: str) -> list[LoggedRun]:
     """The runs of a sweep's trials, in the order of their numbers."""
+    return sorted((r for r in _below(parent_run_id) if TRIAL in r.tags), key=lambda r: int(r.tags[TRIAL]))
+
+
+def replicates_of(parent_run_id: str) -> list[LoggedRun]:
+    """The runs of a sweep that repeat its configurations with other seeds, whatever their state, the oldest first."""
+    return [r for r in _below(parent_run_id) if r.tags.get(ROLE) == "replicate"]
+
+
+def opened_elsewhere(run: LoggedRun, sweep_run_id: str) -> int:
+    """How many runs that do not belong to a sweep were scored on the test images of this run."""
+    same = [f"params.{name} = '{run.params[name]}'" for name in ("data_digest", "split_seed", "test_fraction")]
+    with readable():
+        everywhere = [e.experiment_id for e in client().search_experiments()]
+        found = _search(everywhere, " AND ".join([*same, "tags.`tlcompare.test_opened` = 'true'"]))
+    return sum(r.tags.get("mlflow.parentRunId") != sweep_run_id for r in found)
+
+
+def file_of(run: LoggedRun, path: str) -> str:
+    """The text of a file that a run holds.
+
+    Raises:
+        TrackingError: it has none of this name.
+    """
+    try:
+        return str(mlflow.artifacts.load_text(f"{run.artifacts}/{path}"))
+    except (mlflow.MlflowException, OSError) as e:
+        raise TrackingError(f"run {run.run_id} in {shown_uri()} holds no {path}: {first_line(e)}") from e
+
+
+def predictions_of(run: LoggedRun, part: str) -> pd.DataFrame:
+    """File, true and predicted class, and whether they agree, of every image of `val` or `test`.
+
+    Raises:
+        TrackingError: the run did not log them.
+    """
+    text = io.StringIO(file_of(run, f"predictions/{part}.csv"))
+    return pd.read_csv(text, usecols=["file", "true", "predicted", "right"], dtype={"file": str}, keep_default_na=False)
+
+
+def _below(parent_run_id: str) -> list[LoggedRun]:
     with readable():
         parent = client().get_run(parent_run_id)
-        runs = _search([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent_run_id}'")
-    return sorted((r for r in runs if TRIAL in r.tags), key=lambda r: int(r.tags[TRIAL]))
+        return _search([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent_run_id}'")
 
 
 @contextmanager
@@ -113,4 +158,4 @@ def _sweeps() -> dict[str, LoggedRun]:
 
 def _logged(run: Run) -> LoggedRun:
     info, data = run.info, run.data
-    return LoggedRun(info.run_id, info.run_name, info.status, data.params, data.metrics, data.tags)
+    return LoggedRun(info.run_id, info.run_name, info.status, info.artifact_uri, data.params, data.metrics, data.tags)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from tlcompare import __version__
 from tlcompare.config import to_yaml
+from tlcompare.data.pixels import PixelStore
 from tlcompare.preparation import Prepared, configuration_key
 from tlcompare.tracking.figures import confusion, learning_curves
 from tlcompare.tracking.runs import RunLog
@@ -119,10 +120,9 @@ class EpochLog:
 
 
 def log_predictions(
-    log: RunLog, prepared: Prepared, part: str, rows: NDArray[np.int64], probabilities: NDArray[np.float32]
+    log: RunLog, store: PixelStore, part: str, rows: NDArray[np.int64], probabilities: NDArray[np.float32]
 ) -> None:
     """One row per image: file, content hash, true and predicted class, and the probability of every class."""
-    store = prepared.store
     predicted = probabilities.argmax(1)
     table = {
         "file": [store.files[i].path for i in rows],

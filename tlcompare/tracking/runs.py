@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -141,6 +141,14 @@ def _start(config: RunConfig) -> mlflow.ActiveRun:
     elif not _RANDOM_NAME.fullmatch(client().get_run(opened).info.run_name):
         name = ""
     return mlflow.start_run(run_name=name or None)
+
+
+@contextmanager
+def open_probe(config: RunConfig) -> Iterator[RunLog]:
+    """A run for what is measured without training."""
+    with open_run(replace(config, run_name=config.run_name or f"probe {config.model}")) as log:
+        log.tags({"tlcompare.role": "probe"})
+        yield log
 
 
 def run_name(config: RunConfig) -> str:

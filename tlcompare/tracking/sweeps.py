@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,11 @@ from mlflow.tracking.context.registry import resolve_tags
 
 from tlcompare.config import RunConfig
 from tlcompare.errors import TrackingError, without_credentials
-from tlcompare.tracking.reading import ROLE, SWEEP, TRIAL, readable
+from tlcompare.tracking.reading import BASELINE, ROLE, SWEEP, TRIAL, readable
 from tlcompare.tracking.runs import RunLog, client, experiment_name, run_name
 
 CHAMPION = "champion"
+REPLICATED = "tlcompare.replicated"
 _PICKED = "tlcompare.picked"
 
 
@@ -68,13 +69,23 @@ def reopen_sweep(run_id: str) -> SweepLog:
         return SweepLog(run_id, opened)
 
 
-def open_trial(parent: RunLog, sweep: str, number: int, config: RunConfig) -> str:
+def open_trial(parent: RunLog, sweep: str, number: int, config: RunConfig, baseline: bool) -> str:
     """A run below the sweep's, for one trial. Returns its id."""
+    tags = {TRIAL: str(number), ROLE: "trial", BASELINE: str(baseline).lower()}
+    return _open_below(parent.run_id, f"{number} {run_name(config)}", {SWEEP: sweep, **tags})
+
+
+def open_replicate(parent_run_id: str, sweep: str, config: RunConfig, baseline: bool) -> str:
+    """A run below the sweep's, that repeats one of its configurations with another seed. Returns its id."""
+    tags = {SWEEP: sweep, ROLE: "replicate", BASELINE: str(baseline).lower()}
+    return _open_below(parent_run_id, f"{run_name(config)} seed {config.seed}", tags)
+
+
+def _open_below(parent_run_id: str, name: str, tags: Mapping[str, str]) -> str:
     with readable():
-        experiment = client().get_run(parent.run_id).info.experiment_id
-        tags = {"mlflow.parentRunId": parent.run_id, SWEEP: sweep, TRIAL: str(number), ROLE: "trial"}
-        run = client().create_run(experiment, run_name=f"{number} {run_name(config)}", tags=resolve_tags(tags))
-        return str(run.info.run_id)
+        experiment = client().get_run(parent_run_id).info.experiment_id
+        above = {"mlflow.parentRunId": parent_run_id}
+        return str(client().create_run(experiment, run_name=name, tags=resolve_tags(above | dict(tags))).info.run_id)
 
 
 def end_trial(run_id: str, state: str, reason: str, detail: str = "") -> None:

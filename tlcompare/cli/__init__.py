@@ -1,0 +1,60 @@
+"""The command line: parse, call one function, print. Heavy imports live inside the commands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tlcompare import __version__
+from tlcompare.cli.evidence import compare, finalize, pick, probe, report
+from tlcompare.cli.sweeping import replicate, spaces, sweep
+from tlcompare.cli.training import doctor, layers, plan, predict, train
+from tlcompare.errors import UserError
+
+
+class _ShownError(click.ClickException):
+    """A user's mistake: one line, exit code 2."""
+
+    exit_code = 2
+
+
+class _Group(click.Group):
+    """Turns a user's mistake into one line; `--debug`, anywhere on the line, shows the traceback."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--debug" in args:
+            args = ["--debug", *(a for a in args if a != "--debug")]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as e:
+            if ctx.params.get("debug"):
+                raise
+            raise _ShownError(" ".join(str(e).split())) from e
+        except KeyboardInterrupt:
+            click.echo("Interrupted. The run is marked as killed; the same command starts it anew.", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:
+    """Which layers of a pretrained network should be unfrozen, and is it worth it?
+
+    \b
+    tlcompare layers mobilenet                                     what there is to unfreeze
+    tlcompare plan --model mobilenet --unfreeze 50 --classes 5     what would train
+    tlcompare train --model mobilenet --unfreeze 50 --data photos/ train it
+    tlcompare sweep --data photos/ --trials 40                     let Optuna explore what to unfreeze
+    tlcompare compare                                              the runs side by side
+    tlcompare pick --sweep default-1                               one strategy, by a stated rule
+    mlflow ui                                                      everything about them
+    """
+
+
+for command in (train, sweep, replicate, compare, pick, finalize, report, probe, layers, plan, spaces, predict, doctor):
+    main.add_command(command)

@@ -1,0 +1,217 @@
+"""Commands about what runs show: compare, pick, finalize, report, probe."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+import click
+
+from tlcompare.cli.options import Command, train_options
+from tlcompare.config import resolve
+from tlcompare.errors import ConfigError
+
+
+def _which_runs(command: Command) -> Command:
+    """The runs that `compare` and `pick` look at."""
+    for decorate in (
+        click.option("--experiment", help="The finished runs of this experiment. [default: tlcompare]"),
+        click.option("--sweep", help="The finished trials of this sweep."),
+        click.argument("run_ids", nargs=-1),
+    ):
+        command = decorate(command)
+    return command
+
+
+def _one_source(run_ids: tuple[str, ...], sweep: str | None, experiment: str | None) -> None:
+    named = [n for n, v in (("RUN_IDS", run_ids), ("--sweep", sweep), ("--experiment", experiment)) if v]
+    if len(named) > 1:
+        raise ConfigError(f"{' and '.join(named)} were given", "Give one of them.")
+
+
+_baseline_option = click.option(
+    "--baseline", default="frozen", show_default=True, metavar="STRATEGY", help="The strategy that others must beat."
+)
+
+
+@click.command()
+@_which_runs
+@click.option(
+    "--evidence",
+    is_flag=True,
+    help="A row per configuration that `replicate` has run again, with intervals and verdicts; with --sweep.",
+)
+@_baseline_option
+@click.option("--format", "form", type=click.Choice(["table", "md", "csv", "json"]), default="table", show_default=True)
+def compare(
+    run_ids: tuple[str, ...], sweep: str | None, experiment: str | None, evidence: bool, baseline: str, form: str
+) -> None:
+    """Print runs side by side: accuracy, inference time, trainable weights.
+
+    Two runs given by their ids are also put to the exact McNemar test.
+
+    \b
+    tlcompare compare
+    tlcompare compare --sweep default-1
+    tlcompare compare --sweep default-1 --evidence
+    tlcompare compare --experiment demo --format md
+    tlcompare compare RUN_ID RUN_ID
+    """
+    _one_source(run_ids, sweep, experiment)
+    if evidence:
+        if sweep is None:
+            raise ConfigError("--evidence needs --sweep", "tlcompare compare --sweep NAME --evidence")
+        _show_evidence(sweep, baseline, form)
+        return
+
+    from tlcompare.comparison.table import compare_runs, render, states_of, unlike
+
+    rows = compare_runs(run_ids, experiment, sweep)
+    click.echo(render(rows, form))
+    if sweep is not None:
+        click.echo(states_of(sweep), err=True)
+    if differing := unlike(rows):
+        click.echo(f"These runs differ in {', '.join(differing)}: compare like with like only.", err=True)
+    elif len(run_ids) == 2:
+        from tlcompare.comparison.two import mcnemar_of
+
+        click.echo(mcnemar_of(*run_ids), err=True)
+
+
+def _show_evidence(sweep: str, baseline: str, form: str) -> None:
+    from tlcompare.comparison.evidence import evidence_of
+    from tlcompare.comparison.standing import render
+    from tlcompare.comparison.verdicts import RULE, make_claims
+
+    found = evidence_of(sweep)
+    click.echo(render(found.contenders, make_claims(found.contenders, baseline), form))
+    click.echo(f"95% intervals in brackets; differences in percentage points. {RULE}", err=True)
+
+
+def _percent(ctx: click.Context, parameter: click.Parameter, text: str | None) -> float:
+    """`0.5%` as 0.005."""
+    if text is None:
+        return 0.0
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text.strip())
+    if not found or float(found.group(1)) >= 100:
+        raise click.BadParameter(f"{text!r} is no margin such as 0.5%")
+    return float(found.group(1)) / 100
+
+
+@click.command()
+@_which_runs
+@click.option(
+    "--within",
+    metavar="P%",
+    callback=_percent,
+    help="Take the cheapest that is shown to be at most this many percentage points below the best.",
+)
+@click.option("--max-params", type=click.IntRange(1), help="Trainable weights it may have at most.")
+@click.option("--max-latency", type=click.FloatRange(0, min_open=True), help="Milliseconds one image may take at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def pick(
+    run_ids: tuple[str, ...],
+    sweep: str | None,
+    experiment: str | None,
+    within: float,
+    max_params: int | None,
+    max_latency: float | None,
+    as_json: bool,
+) -> None:
+    """Pick one strategy: the best mean validation accuracy over the seeds of a configuration.
+
+    Of a sweep that `replicate` has run again, its replicates are considered, else its trials. With --within, the one
+    that trains the fewest weights of those that are shown to lose no more: the whole 95% interval of the difference to
+    the best, paired by seed and image, lies above that. The runs picked get the tag tlcompare.picked in MLflow.
+
+    \b
+    tlcompare pick --sweep default-1
+    tlcompare pick --sweep default-1 --within 0.5% --max-latency 20
+    tlcompare pick RUN_ID RUN_ID RUN_ID
+    """
+    _one_source(run_ids, sweep, experiment)
+
+    from tlcompare.comparison.evidence import candidates
+    from tlcompare.comparison.pick import pick as pick_one
+    from tlcompare.tracking.sweeps import has_model, mark_picked
+
+    considered = candidates(run_ids, experiment, sweep)
+    picked = pick_one(considered, within, max_params, max_latency)
+    winners = [run.run_id for run in picked.winner.runs]
+    mark_picked(winners, [r.run_id for c in considered if c is not picked.winner for r in c.runs], picked.why)
+    if as_json:
+        click.echo(json.dumps({"why": picked.why, "run": picked.run_id, "runs": winners}))
+        return
+    click.echo(picked.why)
+    click.echo(f"run    {picked.run_id}")
+    if has_model(picked.run_id):
+        click.echo(f"model  runs:/{picked.run_id}/model")
+    else:
+        click.echo(f"model  was not kept; again: tlcompare train --config runs:/{picked.run_id}")
+
+
+@click.command()
+@click.option("--sweep", required=True, help="Name of the sweep.")
+@click.option("--again", is_flag=True, help="Score also runs that were made after the test set was opened.")
+def finalize(sweep: str, again: bool) -> None:
+    """Open the sealed test set of a sweep: score all replicates of its finalists on it, once.
+
+    The sweep is marked as opened, with the date and by whom. What is chosen after that is no longer independent of the
+    test set, so doing it again is refused or says so.
+
+    \b
+    tlcompare finalize --sweep default-1
+    """
+    from tlcompare.finalize import finalize as open_test
+
+    try:
+        click.echo(open_test(sweep, again))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    click.echo(f"tlcompare compare --sweep {sweep} --evidence    shows the scores")
+
+
+@click.command()
+@click.option("--sweep", required=True, help="Name of the sweep.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), default="report.html", show_default=True, help="File.")
+@_baseline_option
+@click.option(
+    "--within",
+    metavar="P%",
+    callback=_percent,
+    default="1%",
+    show_default=True,
+    help="Margin below the best, in percentage points, within which the cheaper is good enough.",
+)
+def report(sweep: str, output: str, baseline: str, within: float) -> None:
+    """Write what a sweep and its replicates show as one HTML file that needs no network.
+
+    Beside it come the same as Markdown (.md) and every number in it as CSV (.csv); all three are logged to the sweep's
+    run.
+
+    \b
+    tlcompare report --sweep default-1 -o report.html
+    tlcompare report --sweep default-1 --within 0.5% --baseline all
+    """
+    from tlcompare.comparison.report import write_report
+
+    for path in write_report(sweep, output, baseline, within):
+        click.echo(path)
+
+
+@click.command()
+@train_options
+def probe(**options: str | None) -> None:
+    """Say, before any training, how much each block knows of your classes and how much it would change.
+
+    One pass over the training images gives, for each block, the validation accuracy of a ridge classifier and of the
+    nearest class mean on its pooled output, and the relative gradient norm (Auto-RGN, arXiv 2210.11466). It is a hint
+    where to begin, never a result; `tlcompare sweep --probe` tries its suggestions first.
+
+    \b
+    tlcompare probe --model mobilenet --data flowers
+    """
+    from tlcompare.probe import probe as probe_one
+
+    click.echo(probe_one(resolve({name: value for name, value in options.items() if value is not None})))

@@ -1,0 +1,79 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import Field, fields
+from typing import Any, TypeVar
+
+import click
+
+from tlcompare.config import RunConfig, describe, flag, takes
+from tlcompare.study.space import RECIPE
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class _RunOption(click.Option):
+    """An option that also takes underscores, which the help leaves out."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        every, self.opts = self.opts, self.opts[:1]
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = every
+
+
+def train_options(command: Command) -> Command:
+    """Every field of RunConfig as an option, spelled with hyphens or, as `mlflow run` does, with underscores."""
+    for option_field in reversed(fields(RunConfig)):
+        command = _run_option(option_field, option_field.name, describe(option_field.name))(command)
+    return command
+
+
+def fixing_options(command: Command) -> Command:
+    """The fields of RunConfig that a sweep can fix for all of its trials."""
+    for option_field in reversed(fields(RunConfig)):
+        name = option_field.name
+        if name in ("model", "run_name", "score_test"):
+            continue
+        shown = describe(name)
+        if name in RECIPE:
+            shown = shown.replace("[default: ", "[default: the space's, else ")
+        elif name == "unfreeze":
+            shown = "One strategy for every trial, as for train. [default: the space's]"
+        spelled = "epoch_patience" if name == "patience" else name
+        command = _run_option(option_field, spelled, shown)(command)
+    return command
+
+
+def _run_option(option_field: Field[Any], spelled: str, shown: str) -> Callable[[Command], Command]:
+    spellings = dict.fromkeys([flag(spelled), f"--{spelled}"])
+    boolean = option_field.type == "bool"
+    extra: dict[str, Any] = {"is_flag": False, "flag_value": "true"} if boolean else {}
+    name = option_field.name
+    return click.option(*spellings, spelled, cls=_RunOption, default=None, metavar=takes(name), help=shown, **extra)
+
+
+def either_spelling(*names: str, **settings: Any) -> Callable[[Command], Command]:
+    """An option of `sweep`, spelled with hyphens or underscores."""
+    hyphens = [n for n in names if n.startswith("--")]
+    spellings = dict.fromkeys(hyphens + [f"--{n.removeprefix('--').replace('-', '_')}" for n in hyphens])
+    return click.option(*spellings, *(n for n in names if n not in hyphens), cls=_RunOption, **settings)
+
+
+def listed(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Values given one by one or with commas between them, as `mlflow run` must."""
+    return tuple(dict.fromkeys(v.strip() for text in values for v in text.split(",") if v.strip()))
+
+
+def seconds(ctx: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    """`90`, `90s`, `30m` or `2h` in seconds."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)?", text.strip().lower())
+    if not found:
+        raise click.BadParameter(f"{text!r} is no time such as 90s, 30m or 2h")
+    return float(found.group(1)) * {"s": 1, "m": 60, "h": 3600}[found.group(2) or "s"]

@@ -1,0 +1,225 @@
+"""Commands that train many times: sweep, spaces, replicate."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from tlcompare.cli.options import either_spelling, fixing_options, listed, seconds
+from tlcompare.config import resolve
+from tlcompare.study.space import SAMPLERS
+
+_TOP = 5
+
+
+@click.command()
+@either_spelling("--name", help="Name of the sweep; an existing one goes on. [default: the space and a number]")
+@either_spelling("--space", metavar="NAME|FILE", help="What may be tried: see `tlcompare spaces`. [default: default]")
+@either_spelling(
+    "--model",
+    "models",
+    multiple=True,
+    callback=listed,
+    help="Backbone; repeat it, or use commas. "
+    "[default: those of the space; where their weights cannot be had, efficientnet_lite0]",
+)
+@either_spelling(
+    "--trials",
+    type=click.IntRange(1),
+    help="Trials in all, with those of earlier sittings. [default: 40, or the whole grid or list]",
+)
+@either_spelling(
+    "--timeout", metavar="TIME", callback=seconds, help="Begin no trial after this: 90s, 30m, 2h; 0 is off."
+)
+@either_spelling(
+    "--patience", type=click.IntRange(0), help="Stop after this many trials without improvement; 0 is off."
+)
+@either_spelling(
+    "--maximize", multiple=True, callback=listed, metavar="METRIC", help="Objective. [default: val/accuracy]"
+)
+@either_spelling(
+    "--minimize",
+    multiple=True,
+    callback=listed,
+    metavar="METRIC",
+    help="Objective, such as cost/train_seconds; with several objectives the result is a Pareto set.",
+)
+@either_spelling(
+    "--sampler",
+    type=click.Choice(SAMPLERS),
+    help="How configurations are chosen. [default: the space's, else tpe]",
+)
+@either_spelling(
+    "--pruner",
+    type=click.Choice(["median", "hyperband", "off"]),
+    help="Which trials end early; baselines never do. "
+    "[default: median; off with several objectives, and for grids and lists]",
+)
+@either_spelling(
+    "--jobs", type=click.IntRange(1, 256), help="Trials at a time, each in a process of its own. [default: 1]"
+)
+@either_spelling(
+    "--log-models", type=click.Choice(["all", "best", "none"]), help="Trials whose model is kept. [default: all]"
+)
+@either_spelling(
+    "--storage",
+    metavar="URL",
+    envvar="TLCOMPARE_STORAGE",
+    help="Optuna storage of the study. [default: TLCOMPARE_STORAGE, else sqlite:///optuna.db]",
+)
+@either_spelling(
+    "--probe",
+    is_flag=False,
+    flag_value="true",
+    type=bool,
+    default=False,
+    metavar="[true|false]",
+    help="Probe the backbones first, and try what that suggests after the baselines: see `tlcompare probe`.",
+)
+@either_spelling(
+    "--dry-run",
+    is_flag=False,
+    flag_value="true",
+    type=bool,
+    default=False,
+    metavar="[true|false]",
+    help="Check everything, and print what would be tried and what it would cost.",
+)
+@either_spelling(
+    "--seeds",
+    type=click.IntRange(2),
+    help="Afterwards run the five best configurations and the baselines with so many further seeds: see `replicate`.",
+)
+@fixing_options
+def sweep(
+    name: str | None,
+    space: str | None,
+    models: tuple[str, ...],
+    trials: int | None,
+    timeout: float | None,
+    patience: int | None,
+    maximize: tuple[str, ...],
+    minimize: tuple[str, ...],
+    sampler: str | None,
+    pruner: str | None,
+    jobs: int | None,
+    log_models: str | None,
+    storage: str | None,
+    probe: bool,
+    dry_run: bool,
+    seeds: int | None,
+    **options: str | None,
+) -> None:
+    """Let Optuna explore what to unfreeze, one MLflow run per trial.
+
+    An option of `train` fixes that choice for the whole sweep. The baselines (frozen, the report's strategies or the
+    last blocks, all) are always tried first. Ctrl-C ends it cleanly; the same --name goes on.
+
+    \b
+    tlcompare sweep --trials 40                                 (embedded images; offline, embedded weights)
+    tlcompare sweep --data flowers --trials 40 --jobs 2
+    tlcompare sweep --data photos/ --model resnet50 --space depth
+    tlcompare sweep --data photos/ --space recipe --maximize val/accuracy --minimize cost/train_seconds
+    tlcompare sweep --name default-1                            (go on with an interrupted one)
+    tlcompare sweep --space surgical --dry-run                  (what would be tried, and what it would cost)
+    """
+    options["patience"] = options.pop("epoch_patience")
+    fixed = {name: value for name, value in options.items() if value is not None}
+    limits = {"trials": trials, "timeout": timeout, "patience": patience, "jobs": jobs, "log_models": log_models}
+
+    from tlcompare.data.sources import require_known
+    from tlcompare.study.space import read_space
+
+    if space is not None:
+        read_space(space)
+    require_known(resolve(fixed).data)
+    if sys.stderr.isatty():
+        click.echo("loading torch, Optuna and MLflow", err=True)
+
+    from tlcompare.study.planning import Request
+
+    request = Request(
+        name=name,
+        space=space,
+        models=models,
+        options=fixed,
+        maximize=maximize,
+        minimize=minimize,
+        sampler=sampler,
+        pruner=pruner,
+        storage=storage,
+        probe=probe,
+        limits={name: value for name, value in limits.items() if value is not None},
+    )
+    if dry_run:
+        from tlcompare.study.forecast import forecast
+
+        click.echo(forecast(request))
+        return
+
+    from tlcompare.study.sweep import sweep as run_sweep
+
+    try:
+        swept = run_sweep(request)
+        click.echo(swept.text)
+        if seeds is not None:
+            from tlcompare.study.replicate import replicate as run_again
+
+            click.echo(run_again(swept.name, _TOP, seeds, jobs=jobs or 1))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@click.command()
+@either_spelling("--sweep", required=True, help="Name of the sweep.")
+@either_spelling(
+    "--top",
+    type=click.IntRange(0),
+    default=_TOP,
+    show_default=True,
+    help="How many configurations, by mean validation accuracy.",
+)
+@either_spelling("--seeds", type=click.IntRange(2), default=10, show_default=True, help="Seeds for each configuration.")
+@either_spelling(
+    "--resplit",
+    is_flag=True,
+    help="Divide training and validation images anew for each seed; the sealed test images stay.",
+)
+@either_spelling("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Runs at a time.")
+def replicate(sweep: str, top: int, seeds: int, resplit: bool, jobs: int) -> None:
+    """Run the best configurations of a sweep, and its baselines, with further seeds.
+
+    The seeds are the same for all configurations, so that they are compared in pairs, and none that the sweep has
+    chosen by. Six are the least that can prove a single difference, ten suffice for 25. Ctrl-C ends it cleanly; the
+    same command goes on, and more --seeds or a higher --top add to what is there.
+
+    \b
+    tlcompare replicate --sweep default-1 --top 5 --seeds 10
+    """
+    from tlcompare.study.replicate import replicate as run_again
+
+    try:
+        click.echo(run_again(sweep, top, seeds, resplit=resplit, jobs=jobs))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@click.command()
+@click.argument("space", required=False)
+def spaces(space: str | None) -> None:
+    """List the search spaces that come with tlcompare, or print one, to start your own from.
+
+    \b
+    tlcompare spaces
+    tlcompare spaces default > mine.yaml
+    """
+    from tlcompare.study.space import presets, read_space
+
+    if space is not None:
+        read_space(space)
+        click.echo(presets().get(space, Path(space)).read_text(encoding="utf-8").rstrip())
+        return
+    for name in presets():
+        click.echo(f"{name:<10} {read_space(name).about}")

@@ -1,0 +1,227 @@
+"""Commands about one run: train, layers, plan, predict, doctor."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tlcompare.cli.options import train_options
+from tlcompare.config import read_yaml, resolve
+
+
+@click.command()
+@click.option("--config", "config_file", help="Options from a YAML file, or from an earlier run: runs:/ID.")
+@train_options
+def train(config_file: str | None, **options: str | None) -> None:
+    """Train one backbone under one unfreezing strategy and log everything to MLflow.
+
+    \b
+    tlcompare train --unfreeze 30%                              (embedded weights and images)
+    tlcompare train --model mobilenet --unfreeze 50 --data flowers
+    tlcompare train --model resnet50 --unfreeze conv4+conv5 --data photos/ --epochs 20
+    tlcompare train --config recipe.yaml --seed 1
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    saved, digest = _from_config(config_file)
+    config = resolve(saved, given)
+
+    from tlcompare.data.sources import require_known
+
+    require_known(config.data)
+    if sys.stderr.isatty():
+        click.echo("loading torch and MLflow", err=True)
+
+    from tlcompare.run import train as train_one
+    from tlcompare.tracking.runs import shown_uri
+
+    result = train_one(config, None if "data" in given else digest)
+    click.echo(f"validation accuracy   {result.metrics['val/accuracy']:.2%}")
+    if "test/accuracy" in result.metrics:
+        click.echo(f"test accuracy         {result.metrics['test/accuracy']:.2%}")
+    click.echo(f"trainable weights     {result.prepared.plan.trainable_parameters:,}")
+    click.echo(f"training              {result.metrics['cost/train_seconds']:.1f} s")
+    click.echo(f"run                   {result.run_id} in {shown_uri()}")
+    click.echo(f"model                 runs:/{result.run_id}/model")
+
+
+def _from_config(config_file: str | None) -> tuple[dict[str, Any], str | None]:
+    """Options from a file or an earlier run, and the digest of that run's images."""
+    if config_file is None:
+        return {}, None
+    if config_file.startswith("runs:/"):
+        from tlcompare.tracking.runs import logged_config
+
+        return logged_config(config_file)
+    return read_yaml(Path(config_file).expanduser()), None
+
+
+@click.command()
+@click.argument("model")
+@click.option("--image-size", "--image_size", type=click.IntRange(16, 2048), help="Side of the input in pixels.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def layers(model: str, image_size: int | None, as_json: bool) -> None:
+    """List the layers of a backbone, as `--unfreeze` counts and names them.
+
+    \b
+    tlcompare layers mobilenet
+    tlcompare layers torchvision:resnet18 --json
+    """
+    from tlcompare.freezing.layers import build_and_trace
+
+    listed = build_and_trace(model, image_size)
+    rows = [
+        {
+            "number": x.number,
+            "from_end": len(listed.layers) - x.number + 1,
+            "name": x.name,
+            "operation": x.operation,
+            "block": x.block,
+            "weights": x.weights,
+            "shape": list(x.shape),
+        }
+        for x in listed.layers
+    ]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    _print_table(rows)
+    click.echo(f"{len(rows)} layers, {listed.weights:,} weights. Blocks: {', '.join(listed.blocks)}")
+
+
+@click.command()
+@click.option("--model", required=True, help="Backbone, as for train.")
+@click.option("--unfreeze", required=True, help="Strategy, as for train.")
+@click.option("--classes", type=click.IntRange(2), required=True, help="Number of classes of the head.")
+@click.option("--image-size", "--image_size", type=click.IntRange(16, 2048), help="Side of the input in pixels.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def plan(model: str, unfreeze: str, classes: int, image_size: int | None, as_json: bool) -> None:
+    """Show what a strategy would train, without training, and what keeping the frozen features would save.
+
+    The saving is for 1,000 images with their mirror images and the default recipe; the backbone's speed is measured at
+    first use and kept.
+
+    \b
+    tlcompare plan --model mobilenet --unfreeze 50 --classes 5
+    tlcompare plan --model resnet50 --unfreeze conv4+conv5 --classes 5 --json
+    """
+    from tlcompare.freezing.layers import build_and_trace
+    from tlcompare.freezing.strategy import make_plan
+    from tlcompare.training.saving import expected_saving
+
+    layers = build_and_trace(model, image_size)
+    made = make_plan(layers, unfreeze, classes)
+    saving = expected_saving(layers, made, images=1000)
+    if as_json:
+        click.echo(json.dumps(made.to_dict() | {"features": saving.to_dict()}))
+        return
+    _print_table(
+        [
+            {
+                "number": x.number,
+                "from_end": made.listed - x.number + 1,
+                "name": x.name,
+                "operation": x.operation,
+                "block": x.block,
+                "trainable": made.trained_in(x),
+            }
+            for x in made.layers
+        ]
+    )
+    shape = " x ".join(map(str, made.cut.shape))
+    click.echo(f"backbone           {made.backbone}, {made.listed} layers")
+    click.echo(f"unfreeze           {made.unfreeze} ({made.family})")
+    click.echo(f"trainable layers   {len(made.layers)}")
+    click.echo(f"trainable weights  {made.trainable_parameters:,} of {made.total_parameters:,}")
+    click.echo(f"  of the head      {made.head_parameters:,}")
+    click.echo(f"blocks             {', '.join(made.blocks) or 'none, the head alone'}")
+    click.echo(f"cut                after {made.cut.after} ({shape} per image): nothing before it changes")
+    if not saving.after:
+        click.echo("features           none are kept: there is nothing before the cut that would be worth it")
+        return
+    click.echo(
+        f"features           kept after {saving.after}, {saving.bytes_per_image / 1e3:.0f} kB per image: "
+        f"{saving.read_ms:.2g} ms to read instead of {saving.compute_ms:.2g} ms to compute"
+    )
+    click.echo(
+        f"training           about {saving.seconds:.0f} s instead of {saving.seconds_without:.0f} s for "
+        f"{saving.images:,} images and {saving.epochs} epochs here, in {saving.precision}"
+    )
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    cells = [list(rows[0])] + [
+        [
+            f"{v:,}" if isinstance(v, int) else " x ".join(map(str, v)) if isinstance(v, list) else str(v)
+            for v in r.values()
+        ]
+        for r in rows
+    ]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    right = [isinstance(v, int) for v in rows[0].values()]
+    for row in cells:
+        line = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
+        click.echo("  ".join(line).rstrip())
+
+
+@click.command()
+@click.argument("model_uri")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with the probability of every class.")
+def predict(model_uri: str, files: tuple[str, ...], as_json: bool) -> None:
+    """Classify image files with a logged model.
+
+    \b
+    tlcompare predict runs:/RUN_ID/model rose.jpg tulip.png
+    tlcompare predict models:/flowers@champion *.jpg --json
+    """
+    from tlcompare.errors import DataError
+    from tlcompare.tracking.models import load_model
+
+    contents = []
+    for name in files:
+        try:
+            contents.append(Path(name).read_bytes())
+        except OSError as e:
+            raise DataError(f"{name} cannot be read: {e.strerror}") from e
+    predictor = load_model(model_uri)
+    rows = []
+    for name, content in zip(files, contents, strict=True):
+        try:
+            row = predictor.table([content]).iloc[0]
+        except DataError as e:
+            raise DataError(f"{name}: {e.what.removeprefix('image 1: ')}") from e
+        rows.append({"file": name, "class": row["class"], "probability": row["probability"]})
+        if as_json:
+            rows[-1]["probabilities"] = row["probabilities"]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for line in rows:
+        click.echo(f"{line['file']}  {line['class']}  {line['probability']:.4f}")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(as_json: bool) -> None:
+    """Check this machine: versions, device, caches, weights at hand, tracking store.
+
+    \b
+    tlcompare doctor
+    tlcompare doctor --json
+    """
+    from tlcompare.doctor import examine
+
+    findings = examine()
+    if as_json:
+        click.echo(json.dumps(findings, indent=1))
+        return
+    for section, entries in findings.items():
+        click.echo(section)
+        for name, value in entries.items():
+            click.echo(f"  {name:<24} {value}")

@@ -1,0 +1,222 @@
+"""Runs that differ in their seed alone, put together: what there is to compare, image by image and seed by seed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from tlcompare.comparison.statistics import Interval, Scores, interval
+from tlcompare.comparison.table import Row, row_of, select_runs, varying
+from tlcompare.errors import TrackingError
+from tlcompare.tracking.reading import BASELINE, LoggedRun, predictions_of, replicates_of, sweep_run, trials_of
+
+_SAME = ("data_digest", "split_seed", "val_fraction", "test_fraction")
+FROZEN = "frozen"
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """A configuration and its runs, one for each seed.
+
+    Attributes:
+        runs: in the order of their seeds, which are those of every other contender.
+        label: the configuration in a few words.
+        baseline: whether the sweep tried it whatever the results were.
+        right: float of shape (seeds, images): 1 where the run had the validation image right; NaN where the image was
+            not among its validation images.
+        test: the same for the test images; None where they are sealed.
+        truth: the class of each validation image.
+        files: the path of each validation image.
+    """
+
+    runs: tuple[LoggedRun, ...]
+    label: str
+    baseline: bool
+    right: Scores
+    test: Scores | None
+    truth: tuple[str, ...]
+    files: tuple[str, ...]
+
+    @property
+    def row(self) -> Row:
+        """Its first run."""
+        return row_of(self.runs[0])
+
+    @property
+    def key(self) -> str:
+        return self.row.configuration
+
+    @property
+    def backbone(self) -> str:
+        return self.row.backbone
+
+    @property
+    def strategy(self) -> str:
+        return self.row.strategy
+
+    @property
+    def depth(self) -> float:
+        """Share of the layers from the first that trains to the end, in 0..1."""
+        return float(self.runs[0].params["depth"])
+
+    @property
+    def is_tail(self) -> bool:
+        """Whether it trains everything from some layer to the end, or nothing."""
+        return float(self.runs[0].params["unfrozen_share"]) >= self.depth - 0.02
+
+    @property
+    def seeds(self) -> tuple[str, ...]:
+        return tuple(r.params["seed"] for r in self.runs)
+
+    @property
+    def trained_on(self) -> int | None:
+        """Number of training images, where every seed had its own division of the images."""
+        own = self.runs[0].params.get("val_seed", "None") != "None"
+        return int(self.runs[0].params["train_images"]) if own else None
+
+    @cached_property
+    def accuracy(self) -> Interval:
+        """Validation accuracy, in 0..1."""
+        return clipped(interval(self.right, self.trained_on))
+
+    @cached_property
+    def test_accuracy(self) -> Interval | None:
+        return None if self.test is None else clipped(interval(self.test))
+
+    def mean(self, metric: str) -> float:
+        """Mean of a metric over the seeds; NaN if a run lacks it."""
+        return float(np.mean([r.metrics.get(metric, np.nan) for r in self.runs]))
+
+    def spread(self, metric: str) -> float:
+        """Standard deviation of a metric over the seeds; NaN with one seed."""
+        values = [r.metrics.get(metric, np.nan) for r in self.runs]
+        return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+
+    def minus(self, other: Contender) -> Interval:
+        """Difference in validation accuracy, paired by seed and image."""
+        return interval(self.right - other.right, self.trained_on)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a sweep has to show.
+
+    Attributes:
+        sweep: its run.
+        trials: its trials' runs.
+        contenders: the configurations that were run again with seeds of their own, the best first.
+        left_out: runs without a counterpart with the same seed in every other configuration, and, where some seeds had
+            their own division of the images and others shared one, the fewer.
+    """
+
+    sweep: LoggedRun
+    trials: tuple[LoggedRun, ...]
+    contenders: tuple[Contender, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def backbones(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(c.backbone for c in self.contenders))
+
+    def of(self, backbone: str) -> list[Contender]:
+        return [c for c in self.contenders if c.backbone == backbone]
+
+
+def evidence_of(sweep: str) -> Evidence:
+    """The evidence of a sweep, its replicates.
+
+    Raises:
+        TrackingError: no such sweep, or one that has no replicates.
+    """
+    parent = sweep_run(sweep)
+    finished = [r for r in replicates_of(parent.run_id) if r.status == "FINISHED"]
+    if not finished:
+        raise TrackingError(
+            f'the sweep "{sweep}" has no replicates, and one seed per configuration proves nothing',
+            f"Run tlcompare replicate --sweep {sweep} --top 5 --seeds 10 first.",
+        )
+    divided = [r for r in finished if r.params.get("val_seed", "None") != "None"]
+    shared = [r for r in finished if r not in divided]
+    taken, rest = (shared, divided) if len(shared) >= len(divided) else (divided, shared)
+    found, left_out = contenders(taken)
+    left_out += [r.run_id for r in rest]
+    return Evidence(parent, tuple(trials_of(parent.run_id)), tuple(found), tuple(left_out))
+
+
+def candidates(run_ids: Sequence[str], experiment: str | None, sweep: str | None = None) -> list[Contender]:
+    """What there is to choose from, the best first: the runs named, else the replicates of a sweep or, where there are
+    none, its trials, else every finished run of an experiment.
+
+    Raises:
+        TrackingError: no such run, sweep or experiment, or runs that cannot be compared.
+    """
+    if sweep is not None and replicates_of(sweep_run(sweep).run_id):
+        return list(evidence_of(sweep).contenders)
+    return contenders(select_runs(run_ids, experiment, sweep))[0]
+
+
+def contenders(runs: Sequence[LoggedRun]) -> tuple[list[Contender], list[str]]:
+    """Runs by configuration, the best first, for the seeds that every configuration has; and the runs left out.
+
+    Raises:
+        TrackingError: runs on other images or another split, or without a seed in common.
+    """
+    rows = {run.run_id: row_of(run) for run in runs}
+    if differing := [name for name in _SAME if len({r.basis[name] for r in rows.values()}) > 1]:
+        raise TrackingError(
+            f"these runs differ in {', '.join(differing)}, so their accuracies do not compare",
+            "Take runs on the same images and split.",
+        )
+    groups: dict[str, dict[tuple[str, str], LoggedRun]] = defaultdict(dict)
+    for run in runs:
+        if "val/accuracy" in run.metrics:
+            place = (run.params["seed"], run.params.get("val_seed", "None"))
+            groups[rows[run.run_id].configuration].setdefault(place, run)
+    if not groups:
+        raise TrackingError("no run has a validation accuracy")
+    common = set.intersection(*(set(group) for group in groups.values()))
+    if not common:
+        raise TrackingError(
+            f"there is no seed with which all {len(groups)} configurations were run",
+            "Name runs with the same seeds, or run tlcompare replicate --sweep NAME.",
+        )
+    seeds = sorted(common, key=lambda place: (int(place[0]), place[1]))
+    chosen = {key: tuple(group[place] for place in seeds) for key, group in groups.items()}
+    names = [n for n in varying([rows[g[0].run_id] for g in chosen.values()]) if n != "seed"]
+    found = [_contender(group, names) for group in chosen.values()]
+    used = {run.run_id for group in chosen.values() for run in group}
+    return sorted(found, key=lambda c: -np.nanmean(c.right, 1).mean()), [r.run_id for r in runs if r.run_id not in used]
+
+
+def clipped(x: Interval) -> Interval:
+    """An interval of a share, kept within 0..1."""
+    return Interval(x.estimate, max(x.low, 0.0), min(x.high, 1.0), x.p, x.seeds, x.images)
+
+
+def _contender(runs: tuple[LoggedRun, ...], names: Sequence[str]) -> Contender:
+    row = row_of(runs[0])
+    right, truth, files = _matrix(runs, "val")
+    sealed = any("test/accuracy" not in r.metrics for r in runs)
+    return Contender(
+        runs=runs,
+        label=" ".join([row.backbone, row.strategy, *(f"{n} {row.chosen[n]}" for n in names)]),
+        baseline=runs[0].tags.get(BASELINE) == "true",
+        right=right,
+        test=None if sealed else _matrix(runs, "test")[0],
+        truth=truth,
+        files=files,
+    )
+
+
+def _matrix(runs: Sequence[LoggedRun], part: str) -> tuple[Scores, tuple[str, ...], tuple[str, ...]]:
+    """Right or wrong for every run and image, the class of each image and its file; images in the order of files."""
+    tables = [predictions_of(run, part).set_index("file") for run in runs]
+    right = pd.concat([t["right"] for t in tables], axis=1).sort_index()
+    truth = pd.concat([t["true"] for t in tables])
+    truth = truth[~truth.index.duplicated()].loc[right.index]
+    return right.to_numpy(dtype=np.float64).T, tuple(map(str, truth)), tuple(map(str, right.index))

@@ -1,0 +1,219 @@
+"""What the contenders of a sweep add up to: response to depth, worth and cost, who gains, what is luck."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tlcompare.comparison.evidence import Contender, Evidence
+from tlcompare.comparison.statistics import Interval, Optimism, holm, interval, optimism, rank_correlation
+from tlcompare.comparison.verdicts import BETTER, UNDECIDED, WORSE, Claims, Comparison, not_worse
+from tlcompare.tracking.reading import LoggedRun, predictions_of
+
+COSTS = {
+    "cost/trainable_parameters": "trainable weights",
+    "cost/train_seconds": "training time (s)",
+    "cost/latency_p50_ms": "latency of one image (ms)",
+    "cost/model_mb": "model size (MB)",
+}
+FRONT, DOMINATED = "on the front", "dominated"
+
+
+@dataclass(frozen=True)
+class Response:
+    """How accuracy answers to depth, among the contenders of one backbone that train everything from a layer on.
+
+    Attributes:
+        points: by depth.
+        best: the one with the highest mean.
+        knee: the least deep that is shown to lose no more than the margin to the best.
+        too_few: those less deep than the best that are worse than it.
+        too_many: those deeper than the best that are worse than it.
+        undecided: the others.
+    """
+
+    points: tuple[Contender, ...]
+    best: Contender
+    knee: Contender
+    too_few: tuple[Comparison, ...]
+    too_many: tuple[Comparison, ...]
+    undecided: tuple[Comparison, ...]
+
+
+def response(contenders: Sequence[Contender], claims: Claims, margin: float) -> Response | None:
+    """The response of one backbone, its contenders given with the best first; None with fewer than two depths."""
+    tails = [c for c in contenders if c.is_tail]
+    if len({c.depth for c in tails}) < 2:
+        return None
+    best = tails[0]
+    found = [c for c in claims.with_best if c.contender in tails and c.other is best]
+    found += [c for c in claims.with_baseline if c.contender is best and c.other in tails and not _has(found, c.other)]
+    worse = [c for c in found if _loser(c) is not best and c.verdict != UNDECIDED]
+    points = tuple(sorted(tails, key=lambda c: c.depth))
+    return Response(
+        points=points,
+        best=best,
+        knee=next(c for c in points if not_worse(c, best, margin)),
+        too_few=tuple(c for c in worse if _loser(c).depth < best.depth),
+        too_many=tuple(c for c in worse if _loser(c).depth > best.depth),
+        undecided=tuple(c for c in found if c.verdict == UNDECIDED),
+    )
+
+
+def _has(found: Sequence[Comparison], contender: Contender) -> bool:
+    return any(c.contender is contender for c in found)
+
+
+def _loser(comparison: Comparison) -> Contender:
+    return comparison.contender if comparison.difference.estimate < 0 else comparison.other
+
+
+def pareto(contenders: Sequence[Contender], cost: str) -> list[str]:
+    """For each contender: on the front, if none that costs no more has a higher mean; dominated, if one of those is
+    better by a 95 % interval above 0; else it cannot be concluded."""
+    states = []
+    for c in contenders:
+        rivals = [d for d in contenders if d is not c and d.mean(cost) <= c.mean(cost)]
+        higher = [d for d in rivals if d.accuracy.estimate > c.accuracy.estimate]
+        if not higher:
+            states.append(FRONT)
+        else:
+            states.append(DOMINATED if any(d.minus(c).low > 0 for d in higher) else UNDECIDED)
+    return states
+
+
+@dataclass(frozen=True)
+class ClassChange:
+    """What unfreezing does to one class.
+
+    Attributes:
+        name: of the class.
+        images: validation images of it.
+        recall: difference in recall, the unfrozen minus the frozen, in -1..1.
+        p: corrected for all classes.
+    """
+
+    name: str
+    images: int
+    recall: Interval
+    p: float
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What unfreezing changes for one backbone.
+
+    Attributes:
+        unfrozen: its best contender that is not the baseline.
+        baseline: the baseline.
+        classes: change of each class, the largest gain first.
+        gained, lost: files of validation images that most seeds have right only unfrozen, or only frozen.
+        forgot: whether the baseline is better than every other.
+    """
+
+    unfrozen: Contender
+    baseline: Contender
+    classes: tuple[ClassChange, ...]
+    gained: tuple[str, ...]
+    lost: tuple[str, ...]
+    forgot: bool
+
+
+def diagnosis(contenders: Sequence[Contender], claims: Claims) -> Diagnosis | None:
+    """The diagnosis of one backbone, its contenders given with the best first; None without baseline or rival."""
+    compared = [c for c in claims.with_baseline if c.contender in contenders]
+    if not compared:
+        return None
+    unfrozen, baseline = compared[0].contender, compared[0].other
+    truth = np.asarray(unfrozen.truth)
+    names = sorted(set(unfrozen.truth))
+    found = [interval((unfrozen.right - baseline.right)[:, truth == n], unfrozen.trained_on) for n in names]
+    changes = [
+        ClassChange(name, int((truth == name).sum()), change, p)
+        for name, change, p in zip(names, found, holm([f.p for f in found]), strict=True)
+    ]
+    shares = [np.nanmean(c.right, 0) for c in (unfrozen, baseline)]
+    gained, lost = (
+        tuple(np.asarray(unfrozen.files)[(a > 0.5) & (b < 0.5)]) for a, b in (shares, list(reversed(shares)))
+    )
+    return Diagnosis(
+        unfrozen=unfrozen,
+        baseline=baseline,
+        classes=tuple(sorted(changes, key=lambda c: -c.recall.estimate)),
+        gained=gained,
+        lost=lost,
+        forgot=all(c.verdict == WORSE for c in compared),
+    )
+
+
+def worth_it(backbone: str, claims: Claims) -> tuple[str, Comparison] | None:
+    """Whether unfreezing a backbone is worth it: `better`, `worse` or `cannot conclude`, and the comparison that says
+    so; None without a baseline."""
+    compared = [c for c in claims.with_baseline if c.contender.backbone == backbone]
+    if not compared:
+        return None
+    better = next((c for c in compared if c.verdict == BETTER), None)
+    if better is not None:
+        return BETTER, better
+    return (WORSE if all(c.verdict == WORSE for c in compared) else UNDECIDED), compared[0]
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The best trial of a sweep, and how much of its score is luck.
+
+    Attributes:
+        run: of the trial.
+        corrected: its score among the others, corrected for having been chosen.
+        again: accuracy of its configuration with other seeds; None if it was not run again.
+    """
+
+    run: LoggedRun
+    corrected: Optimism
+    again: Interval | None
+
+
+def winner(evidence: Evidence) -> Winner:
+    """What is to be said of the best trial of a sweep."""
+    finished = [r for r in evidence.trials if r.status == "FINISHED" and "val/accuracy" in r.metrics]
+    right = np.stack([predictions_of(r, "val").sort_values("file")["right"].to_numpy(float) for r in finished])
+    best = finished[int(right.mean(1).argmax())]
+    key = best.tags["tlcompare.configuration"]
+    again = next((c.accuracy for c in evidence.contenders if c.key == key), None)
+    return Winner(best, optimism(right), again)
+
+
+@dataclass(frozen=True)
+class Foresight:
+    """Whether a probe of a backbone foresaw the ranking of its trials.
+
+    Attributes:
+        ridge: Spearman's correlation of the trials' validation accuracy with the ridge accuracy of what their frozen
+            part gives, and its p-value.
+        gradient: the same with the relative gradient of the blocks they train, taken together.
+        trials: how many.
+    """
+
+    ridge: tuple[float, float]
+    gradient: tuple[float, float]
+    trials: int
+
+
+def foresight(trials: Sequence[LoggedRun], backbone: str, probes: Sequence[dict[str, float | str]]) -> Foresight | None:
+    """Compare a probe with the finished trials of its backbone that train something; None with fewer than three."""
+    blocks = [str(p["block"]) for p in probes]
+    ridge = {str(p["block"]): float(p["ridge"]) for p in probes}
+    gradient = {str(p["block"]): float(p["relative_gradient"]) for p in probes}
+    rows = []
+    for run in trials:
+        trained = [b for b in blocks if run.params.get(f"block.{b}") == "1"]
+        if run.status == "FINISHED" and run.params.get("backbone") == backbone and trained:
+            before = blocks.index(trained[0])
+            known = ridge[blocks[before - 1]] if before else 0.0
+            rows.append((run.metrics["val/accuracy"], known, sum(gradient[b] for b in trained)))
+    if len(rows) < 3:
+        return None
+    accuracy, knowledge, changes = zip(*rows, strict=True)
+    return Foresight(rank_correlation(accuracy, knowledge), rank_correlation(accuracy, changes), len(rows))

@@ -1,0 +1,227 @@
+"""What runs show and what they do not: intervals, tests and corrections, on per-image results of paired seeds.
+
+Scores come as arrays of shape (seeds, images): 1 where the run with this seed had the image right, 0 where it had not,
+their difference for two configurations with the same seeds, NaN where an image was not in that seed's part.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+
+LEVEL = 0.95
+ALPHA = 0.05
+_DRAWS = 4000
+_EXACT_SEEDS = 14
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds and images with its 95 % interval.
+
+    Attributes:
+        estimate: the mean.
+        low, high: the interval.
+        p: two-sided p-value of the mean being 0 among all seeds and all images of this kind.
+        seeds, images: how many there were.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    p: float
+    seeds: int
+    images: int
+
+
+def interval(scores: Scores, trained_on: int | None = None) -> Interval:
+    """Mean with a 95 % interval for other seeds and other images of the same kind.
+
+    A two-level bootstrap draws seeds and, for all of them alike, images (Owen, "The pigeonhole bootstrap", Annals of
+    Applied Statistics 1, 2007). Its deviations are rescaled: their variance becomes that of the two-way
+    random-effects analysis of variance, which the plain bootstrap overstates, and their tails those of Student's t with
+    Satterthwaite's degrees of freedom (Hillis, Statistics in Medicine 26, 2007), which it understates with few seeds.
+    Where training and validation images were divided anew for each seed, the variance over seeds is that of Nadeau
+    and Bengio (Machine Learning 52, 2003). The interval given holds the bootstrap's, which knows of skewness, and
+    Student's, which is not as coarse with few seeds. With one seed it is about images alone. Where all scores are
+    equal, its half-width is what the exact binomial interval allows.
+
+    Args:
+        scores: float of shape (seeds, images).
+        trained_on: number of training images, where each seed had its own division; None where all shared one.
+    """
+    seeds, images = scores.shape
+    by_seed = np.nanmean(scores, 1)
+    estimate = float(by_seed.mean())
+    there = ~np.isnan(scores)
+    if np.ptp(scores[there]) == 0:
+        spread = 1 - (ALPHA / 2) ** (1 / images)
+        return Interval(estimate, estimate - spread, estimate + spread, 1.0 if estimate == 0 else 0.0, seeds, images)
+    if trained_on is None:
+        variance, freedom = _crossed(scores)
+    else:
+        variance, freedom = _divided_anew(by_seed, there.sum(1).mean(), trained_on)
+    seed_draws, image_draws = _draws(seeds, images)
+    filled = np.where(there, scores, 0.0)
+    means = (image_draws @ filled.T) / (image_draws @ there.T.astype(np.float64))
+    deviations = (means * seed_draws).sum(1) / seeds - estimate
+    longer_tails = stats.t.ppf((1 + LEVEL) / 2, freedom) / stats.norm.ppf((1 + LEVEL) / 2)
+    error = np.sqrt(variance)
+    below, above = np.quantile(deviations, [ALPHA / 2, 1 - ALPHA / 2]) * error / deviations.std() * longer_tails
+    student = error * stats.t.ppf((1 + LEVEL) / 2, freedom)
+    low, high = estimate + min(below, -student), estimate + max(above, student)
+    p = 2 * stats.t.sf(abs(estimate) / error, freedom)
+    return Interval(estimate, float(low), float(high), float(p), seeds, images)
+
+
+def _crossed(scores: Scores) -> tuple[float, float]:
+    """Variance of the mean where every seed saw every image, and its degrees of freedom."""
+    seeds, images = scores.shape
+    by_image = scores.mean(0)
+    of_images = seeds * by_image.var(ddof=1)
+    if seeds == 1:
+        return float(of_images / images), images - 1.0
+    by_seed = scores.mean(1)
+    of_seeds = images * by_seed.var(ddof=1)
+    rest = scores - by_seed[:, None] - by_image + scores.mean()
+    freedom = (seeds - 1) * (images - 1)
+    residual = (rest**2).sum() / freedom
+    # Components of variance are not negative: neither mean square is taken for less than the residual one.
+    of_seeds, of_images = max(of_seeds, residual), max(of_images, residual)
+    total = of_seeds + of_images - residual
+    spread = of_seeds**2 / (seeds - 1) + of_images**2 / (images - 1) + residual**2 / freedom
+    return float(total / (seeds * images)), float(total**2 / spread)
+
+
+def _divided_anew(by_seed: Scores, tested_on: float, trained_on: int) -> tuple[float, float]:
+    """Variance of the mean over divisions that overlap, and its degrees of freedom."""
+    seeds = len(by_seed)
+    if seeds == 1:
+        raise ValueError("one division of the images says nothing about others")
+    return float((1 / seeds + tested_on / trained_on) * by_seed.var(ddof=1)), seeds - 1.0
+
+
+@functools.lru_cache(maxsize=8)
+def _draws(seeds: int, images: int) -> tuple[Scores, Scores]:
+    """How often each seed and each image is in each draw; the same for all, so that comparisons are paired."""
+    random = np.random.default_rng(0)
+    of_seeds = random.multinomial(seeds, np.full(seeds, 1 / seeds), _DRAWS)
+    of_images = random.multinomial(images, np.full(images, 1 / images), _DRAWS)
+    return of_seeds.astype(np.float64), of_images.astype(np.float64)
+
+
+@dataclass(frozen=True)
+class SignFlip:
+    """A permutation test over paired seeds.
+
+    Attributes:
+        p: two-sided p-value.
+        least: the smallest that so many seeds can give.
+    """
+
+    p: float
+    least: float
+
+
+def sign_flip(differences: Scores) -> SignFlip:
+    """Whether differences (seeds,) of paired runs are about 0: flips the sign of each, all ways up to 14 seeds.
+
+    It is exact for other seeds on the same images, and assumes nothing but that neither of two equal configurations
+    is favoured. Fewer than six seeds cannot reach 0.05.
+    """
+    seeds = len(differences)
+    if seeds == 1 or not differences.any():
+        return SignFlip(1.0, min(1.0, 2.0 ** (1 - seeds)))
+    found = stats.permutation_test(
+        (differences,),
+        np.mean,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=2**seeds if seeds <= _EXACT_SEEDS else 2**_EXACT_SEEDS,
+        rng=np.random.default_rng(0),
+    )
+    return SignFlip(float(found.pvalue), 2.0 ** (1 - min(seeds, _EXACT_SEEDS)))
+
+
+def seeds_needed(comparisons: int) -> int:
+    """Seeds with which the sign-flip test can reach 0.05 in each of so many comparisons after Holm's correction."""
+    return int(np.ceil(1 + np.log2(comparisons / ALPHA)))
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """The exact test of two runs on the same images.
+
+    Attributes:
+        first_only, second_only: images that only one of the two had right.
+        p: two-sided p-value; it speaks of these two trained models, not of their configurations.
+    """
+
+    first_only: int
+    second_only: int
+    p: float
+
+
+def exact_mcnemar(first: Sequence[bool], second: Sequence[bool]) -> McNemar:
+    """Whether one of two trained models is right more often than the other on images of this kind."""
+    a, b = np.asarray(first, bool), np.asarray(second, bool)
+    table = [[int((a & b).sum()), int((a & ~b).sum())], [int((~a & b).sum()), int((~a & ~b).sum())]]
+    return McNemar(table[0][1], table[1][0], float(mcnemar(table, exact=True).pvalue))
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """The p-values corrected for their number, after Holm (Scandinavian Journal of Statistics 6, 1979)."""
+    return [float(x) for x in multipletests(p, method="holm")[1]] if len(p) else []
+
+
+@dataclass(frozen=True)
+class Optimism:
+    """How much the best of many looks better than it is.
+
+    Attributes:
+        shown: its score, by which it was chosen.
+        corrected: what its kind of choice is worth on images it was not chosen on.
+        candidates: among how many it was chosen.
+    """
+
+    shown: float
+    corrected: float
+    candidates: int
+
+    @property
+    def optimism(self) -> float:
+        return self.shown - self.corrected
+
+
+def optimism(right: Scores) -> Optimism:
+    """Corrects the best score for having been chosen, by choosing on drawn images and scoring on those not drawn.
+
+    Tsamardinos, Greasidou and Borboudakis, "Bootstrapping the out-of-sample predictions", Machine Learning 107, 2018.
+
+    Args:
+        right: float of shape (candidates, images), 1 where the candidate had the image right; of equal ones the first
+            is chosen.
+    """
+    _, draws = _draws(1, right.shape[1])
+    left_out = draws == 0
+    draws, left_out = draws[left_out.any(1)], left_out[left_out.any(1)]
+    chosen = (draws @ right.T).argmax(1)
+    hits = (left_out @ right.T)[np.arange(len(chosen)), chosen]
+    return Optimism(float(right.mean(1).max()), float((hits / left_out.sum(1)).mean()), len(right))
+
+
+def rank_correlation(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
+    """Spearman's rank correlation and its two-sided p-value; NaN where one of the two does not vary."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.ConstantInputWarning)
+        found = stats.spearmanr(a, b)
+    return float(found.statistic), float(found.pvalue)

@@ -1,0 +1,114 @@
+"""Opening the sealed test set of a sweep, once."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from tlcompare.backbones.registry import get_backbone
+from tlcompare.comparison.evidence import evidence_of
+from tlcompare.config import RunConfig, resolve
+from tlcompare.data.sources import find_source
+from tlcompare.data.splits import Indices
+from tlcompare.errors import DataError, TrackingError
+from tlcompare.preparation import Workbench, images_and_split
+from tlcompare.progress import RunReporter, reporting
+from tlcompare.tracking.models import load_model
+from tlcompare.tracking.reading import FINALISTS, OPENED_AT, OPENED_BY, LoggedRun, file_of, opened_elsewhere
+from tlcompare.tracking.record import log_predictions
+from tlcompare.tracking.runs import RunLog, logged_config, require_store, stop_if_asked, terminable
+from tlcompare.training.batches import Images
+from tlcompare.training.device import choose_compute
+from tlcompare.training.evaluate import predict, score
+from tlcompare.training.feed import Stream
+
+
+def finalize(sweep: str, again: bool = False) -> str:
+    """Score every replicate of a sweep on the sealed test images, and mark the sweep as opened.
+
+    Args:
+        sweep: its name.
+        again: score also runs that were made after the test set was opened.
+
+    Returns:
+        What there is to say of it, in a few lines.
+
+    Raises:
+        UserError: no such sweep, no replicates, runs made after the opening, other images, or no model.
+        KeyboardInterrupt, SystemExit: the same command goes on.
+    """
+    require_store()
+    evidence = evidence_of(sweep)
+    parent = evidence.sweep
+    runs = [run for c in evidence.contenders for run in c.runs]
+    opened = parent.tags.get(OPENED_AT)
+    finalists = json.loads(file_of(parent, FINALISTS)) if opened else []
+    added = [r for r in runs if r.run_id not in finalists]
+    said = f"opened on {opened} by {parent.tags.get(OPENED_BY)}"
+    if opened and added and not again:
+        raise TrackingError(
+            f'the test set of "{sweep}" was {said}; {len(added)} of its runs were made after that and may have been '
+            "chosen in its knowledge",
+            "--again scores them too, and the report will say so.",
+        )
+    todo = [r for r in runs if "test/accuracy" not in r.metrics]
+    if not todo:
+        return f"The test set of {sweep} was {said}. Its scores stand; nothing was scored again."
+    if not opened or added:
+        _mark(parent, runs, opened)
+    seen = opened_elsewhere(runs[0], parent.run_id)
+    with reporting(len(todo)) as reporter, terminable():
+        if seen:
+            reporter.say(f"warning: {seen} other run(s) had already been scored on these test images")
+        _score(todo, reporter)
+    first = "again" if opened and added else "now"
+    return f"The test set of {sweep} was opened {first}: {len(todo)} runs of {len(evidence.contenders)} configurations."
+
+
+def _mark(parent: LoggedRun, runs: Sequence[LoggedRun], opened: str | None) -> None:
+    """Write down, before anything is scored, when and by whom the test set was opened, and for which runs."""
+    log = RunLog(parent.run_id)
+    log.json(FINALISTS, [r.run_id for r in runs])
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    times = f"{opened}, again {now}" if opened else now
+    log.tags({OPENED_AT: times, OPENED_BY: getpass.getuser(), "tlcompare.test_opened": "true"})
+
+
+def _score(runs: Sequence[LoggedRun], reporter: RunReporter) -> None:
+    workbench = Workbench()
+    for number, run in enumerate(runs):
+        stop_if_asked()
+        reporter.counting("scoring on the test images", number, len(runs))
+        options, digest = logged_config(f"runs:/{run.run_id}")
+        config = resolve(options)
+        images, test, classes = _test_images(config, digest, reporter, workbench)
+        model = load_model(f"runs:/{run.run_id}/model").model.to(config.device)
+        stream = Stream(images, None, None, choose_compute(config), test)
+        probabilities = predict(model, stream, test)
+        log = RunLog(run.run_id)
+        log_predictions(log, images.store, "test", test, probabilities)
+        scores = score(probabilities, [images.store.labels[i] for i in test], classes)
+        log.tags({"tlcompare.test_opened": "true"})
+        log.metrics_of_steps({0: {f"test/{name}": value for name, value in scores.metrics().items()}})
+    reporter.counting("scoring on the test images", len(runs), len(runs))
+
+
+def _test_images(
+    config: RunConfig, digest: str, reporter: RunReporter, workbench: Workbench
+) -> tuple[Images, Indices, Sequence[str]]:
+    """The images of a run, which of them are the test images, and the classes.
+
+    Raises:
+        DataError: they are no longer those that the run was trained on, or none are for testing.
+    """
+    backbone = get_backbone(config.model).at_size(config.image_size)
+    source = find_source(config.data)
+    store, split = images_and_split(config, backbone, source, reporter, workbench)
+    if store.digest != digest:
+        raise DataError(f"the images in {source.root} are no longer those that were trained on", "Restore them.")
+    if not len(split.test):
+        raise DataError(f"{source.root} has no test images")
+    images = Images(store, backbone.preprocessing, "none", 1, config.seed, str(config.device))
+    return images, split.test, store.classes

@@ -1,0 +1,199 @@
+"""More seeds for the configurations of a sweep that matter, so that what it found can be told from chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tlcompare.config import RunConfig, resolve
+from tlcompare.errors import StudyError, TrackingError
+from tlcompare.files import cache_dir, locked
+from tlcompare.freezing.strategy import make_plan
+from tlcompare.preparation import Prepared, Workbench, prepare
+from tlcompare.study.engines import Engine, InProcess, Job, Outcome, Processes
+from tlcompare.study.planning import Quiet
+from tlcompare.study.reuse import cuts_worth_keeping
+from tlcompare.study.view import View, viewing
+from tlcompare.tracking.reading import BASELINE, LoggedRun, replicates_of, sweep_run, trials_of
+from tlcompare.tracking.runs import RunLog, logged_config, require_store, stop_if_asked, terminable
+from tlcompare.tracking.sweeps import REPLICATED, discard_trial, end_trial, open_replicate
+from tlcompare.training.epochs import Epoch
+from tlcompare.training.heads import train_together
+
+_FIRST_SEED = 1000
+_FAILURES_IN_A_ROW = 3
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A configuration that is run again.
+
+    Attributes:
+        key: of the configuration.
+        config: with which the sweep ran it.
+        baseline: whether it was one of the sweep's baselines.
+    """
+
+    key: str
+    config: RunConfig
+    baseline: bool
+
+
+def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: int = 1) -> str:
+    """Run the best configurations of a sweep, and its baselines, with seeds that it has not chosen by.
+
+    All get the same seeds, so that they can be compared in pairs. Runs that are there already are not repeated.
+
+    Args:
+        sweep: name of the sweep.
+        top: how many configurations, by mean validation accuracy.
+        seeds: how many seeds each.
+        resplit: divide training and validation images anew for each seed; the sealed test images stay.
+        jobs: runs at a time.
+
+    Returns:
+        What there is to say of it, in a few lines.
+
+    Raises:
+        UserError: no such sweep, nothing finished in it, or runs that fail; those that finished stay.
+        KeyboardInterrupt, SystemExit: the same command goes on.
+    """
+    require_store()
+    parent = sweep_run(sweep)
+    chosen = _choose(trials_of(parent.run_id), sweep, top)
+    first = _FIRST_SEED + int(min(c.config.seed for c in chosen))
+    wanted = [
+        (c, replace(c.config, seed=seed, val_seed=seed if resplit else c.config.val_seed, run_name=None))
+        for seed in range(first, first + seeds)
+        for c in chosen
+    ]
+    again = f"tlcompare replicate --sweep {sweep} --top {top} --seeds {seeds}{' --resplit' if resplit else ''}"
+    with viewing() as view, terminable(), locked(cache_dir() / "replicates" / parent.run_id):
+        work = _Replication(parent, sweep, chosen, wanted, view)
+        try:
+            RunLog(parent.run_id).tags({REPLICATED: again})
+            work.run(jobs)
+        except (KeyboardInterrupt, SystemExit):
+            view.say(f"Interrupted; {work.done} of {len(wanted)} runs are done and stay. Go on with: {again}")
+            raise
+        if work.failures:
+            raise StudyError(f"{len(work.failures)} runs failed, the first with: {work.failures[0]}", f"Again: {again}")
+    return (
+        f"replicated   {len(chosen)} configurations of {sweep} with seeds {first} to {first + seeds - 1}\n"
+        f"compare      tlcompare compare --sweep {sweep} --evidence\n"
+        f"choose       tlcompare pick --sweep {sweep}\n"
+        f"report       tlcompare report --sweep {sweep} -o report.html"
+    )
+
+
+def _choose(trials: Sequence[LoggedRun], sweep: str, top: int) -> list[Choice]:
+    """The baselines that finished, and the `top` configurations with the best mean validation accuracy."""
+    groups: dict[str, list[LoggedRun]] = {}
+    for run in trials:
+        if run.status == "FINISHED" and "val/accuracy" in run.metrics:
+            groups.setdefault(run.tags["tlcompare.configuration"], []).append(run)
+    if not groups:
+        raise TrackingError(f'no trial of the sweep "{sweep}" has finished')
+    means = {key: sum(r.metrics["val/accuracy"] for r in runs) / len(runs) for key, runs in groups.items()}
+    best = sorted(groups, key=lambda key: -means[key])[:top]
+    given = [key for key, runs in groups.items() if any(r.tags.get(BASELINE) == "true" for r in runs)]
+    found = []
+    for key in dict.fromkeys([*given, *best]):
+        run = groups[key][0]
+        options, _ = logged_config(f"runs:/{run.run_id}")
+        found.append(Choice(key, resolve(options), key in given))
+    return found
+
+
+class _Replication:
+    """The watch of the engine, and the source of its jobs."""
+
+    def __init__(
+        self,
+        parent: LoggedRun,
+        sweep: str,
+        chosen: Sequence[Choice],
+        wanted: Sequence[tuple[Choice, RunConfig]],
+        view: View,
+    ) -> None:
+        self._parent = parent
+        self._sweep = sweep
+        self._chosen = chosen
+        self._wanted = wanted
+        self._view = view
+        self.done = 0
+        self.failures: list[str] = []
+
+    def run(self, jobs: int) -> None:
+        there = self._there()
+        missing = [(c, config) for c, config in self._wanted if (c.key, config.seed, config.val_seed) not in there]
+        self.done = len(self._wanted) - len(missing)
+        self._view.begin(f"{self._sweep} replicates", self.done, len(self._wanted), "")
+        if not missing:
+            return
+        workbench = Workbench()
+        first = {c.config.model: config for c, config in reversed(self._wanted)}
+        prepared = {model: prepare(config, Quiet(self._view.say), workbench) for model, config in first.items()}
+        self._require_same_images(prepared)
+        engine: Engine = InProcess(workbench) if jobs == 1 else Processes(jobs)
+        engine.run(self._jobs(missing, prepared), self)
+
+    def _there(self) -> set[tuple[str, int, int | None]]:
+        """What has finished; what has not is discarded, to be run again."""
+        there = set()
+        for run in replicates_of(self._parent.run_id):
+            if run.status == "FINISHED":
+                config = run.params
+                val_seed = None if config["val_seed"] == "None" else int(config["val_seed"])
+                there.add((run.tags["tlcompare.configuration"], int(config["seed"]), val_seed))
+            else:
+                discard_trial(run.run_id)
+        return there
+
+    def _require_same_images(self, prepared: Mapping[str, Prepared]) -> None:
+        digest = next(r.params["data_digest"] for r in trials_of(self._parent.run_id) if "data_digest" in r.params)
+        if any(p.store.digest != digest for p in prepared.values()):
+            raise StudyError(
+                f'the images are no longer those of the sweep "{self._sweep}"',
+                "Restore them: replicates on other images prove nothing about it.",
+            )
+
+    def _jobs(self, missing: Sequence[tuple[Choice, RunConfig]], prepared: Mapping[str, Prepared]) -> Iterator[Job]:
+        kept = cuts_worth_keeping(prepared, [(config, 1.0) for _, config in missing])
+        heads = {
+            config
+            for _, config in missing
+            if not make_plan(prepared[config.model].layers, config.unfreeze, classes=2).parameters
+        }
+        for number, (choice, config) in enumerate(missing):
+            stop_if_asked()
+            if len(self.failures) >= _FAILURES_IN_A_ROW:
+                return
+            run_id = open_replicate(self._parent.run_id, self._sweep, config, choice.baseline)
+            later = (c for _, c in missing[number + 1 :] if c in heads)
+            ahead = tuple(c for c in later if train_together(c, config)) if config in heads else ()
+            cuts = tuple(cut.node for cut in kept[config.model])
+            label = f"{config.model} {config.unfreeze} seed {config.seed}"
+            job = Job(number, label, config, run_id, "all", (), (), ahead, cuts)
+            self._view.started(job)
+            yield job
+
+    def said(self, job: Job, text: str) -> None:
+        self._view.say(text)
+
+    def progress(self, job: Job, what: str, share: float | None) -> None:
+        self._view.progress(job, what, share)
+
+    def epoch(self, job: Job, epoch: Epoch) -> str:
+        self._view.epoch(job, epoch)
+        return ""
+
+    def ended(self, job: Job, outcome: Outcome) -> None:
+        if outcome.state == "finished":
+            self.done += 1
+            result = f"{outcome.metrics['val/accuracy']:.2%}  {outcome.metrics['cost/train_seconds']:.1f} s"
+        else:
+            end_trial(job.run_id, "failed", outcome.reason, outcome.detail)
+            self.failures.append(f"{job.label}: {outcome.reason}")
+            result = f"FAILED: {outcome.reason}"
+        self._view.ended(job, result, "", self.done)
