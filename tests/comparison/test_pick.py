@@ -1,76 +1,63 @@
 import pytest
 
 from tlcompare.comparison.pick import pick
-from tlcompare.comparison.table import Row
-from tlcompare.errors import ConfigError, TrackingError
+from tlcompare.errors import ConfigError
 
 
-def row(run_id, configuration, accuracy, weights=1000, seconds=10.0, latency=5.0, digest="d"):
-    return Row(
-        data="photos",
-        image_size=32,
-        backbone="mobilenet",
-        strategy=configuration,
-        val_accuracy=accuracy,
-        test_accuracy=None,
-        seconds_per_100=0.5,
-        trainable_weights=weights,
-        train_seconds=seconds,
-        note="",
-        run_id=run_id,
-        latency_ms=latency,
-        configuration=configuration,
-        chosen={},
-        basis={"data_digest": digest, "image_size": "32", "split_seed": "0", "val_fraction": "1", "test_fraction": "1"},
-    )
+@pytest.fixture
+def three(contender):
+    """The best, one that is hardly worse and much cheaper, and one that is clearly worse and cheapest."""
+    return [
+        contender("all", 0.96, trainable_parameters="500"),
+        contender("top", 0.957, trainable_parameters="10"),
+        contender("frozen", 0.90, trainable_parameters="5", **{"cost/latency_p50_ms": 9.0}),
+    ]
 
 
-ROWS = [
-    row("a1", "A", 0.90, weights=10),
-    row("a2", "A", 0.92, weights=10),
-    row("b1", "B", 0.94, weights=500),
-    row("b2", "B", 0.88, weights=500),
-    row("c1", "C", 0.905, weights=5, latency=9.0),
-]
+def test_the_best_mean_is_picked_and_its_certainty_stated(three):
+    picked = pick(three)
+    assert picked.winner is three[0]
+    assert "10 seeds) has the best mean validation accuracy of 3 configurations." in picked.why
+    assert "Whether the best is better than 1 of the other 2 cannot be concluded (within the noise)." in picked.why
 
 
-def test_the_best_mean_not_the_best_run():
-    picked = pick([*ROWS, row("b3", "B", 0.88)])
-    assert picked.winner.rows[0].configuration == "A"
-    assert picked.winner.accuracy == pytest.approx(0.91)
-    assert "best mean validation accuracy of 3 configurations" in picked.why
+def test_the_run_named_is_the_winners_best(three):
+    best = max(three[0].runs, key=lambda r: r.metrics["val/accuracy"])
+    assert pick(three).run_id == best.run_id
+    assert pick(three[:1]).why.endswith("10 seeds) is the only configuration.")
 
 
-def test_the_run_named_is_the_winners_best():
-    assert pick(ROWS[:2]).run_id == "a2"
-    assert "2 seeds) is the only configuration." in pick(ROWS[:2]).why
+def test_the_cheaper_is_good_enough_only_if_that_is_shown(three):
+    picked = pick(three, within=0.015)
+    assert picked.winner is three[1]
+    assert "trains the fewest weights (10) of the 2 that are shown to lose at most 1.50% to the best" in picked.why
+    assert pick(three, within=0.2).winner is three[2]
+    strict = pick(three, within=0.004)  # its mean is that near, its interval is not
+    assert three[0].accuracy.estimate - three[1].accuracy.estimate < 0.004
+    assert strict.winner is three[0]
+    assert "none that trains fewer weights is shown to lose at most 0.40%" in strict.why
 
 
-def test_within_a_margin_the_fewest_weights_win():
-    picked = pick(ROWS, within=0.01)
-    assert picked.run_id == "c1"
-    assert "trains the fewest weights (5) of the 3 whose mean validation accuracy is within 1.00%" in picked.why
-    assert pick(ROWS, within=0.001).run_id in ("a2", "b1")
+def test_a_clear_winner(contender):
+    picked = pick([contender("all", 0.97), contender("top", 0.90), contender("frozen", 0.80)])
+    assert picked.why.endswith("It is better than each of the other 2.")
 
 
-def test_limits_come_first():
-    assert pick(ROWS, within=0.01, max_latency=6).run_id == "a2"
-    assert pick(ROWS, max_params=5).run_id == "c1"
-    assert "with at most 5 trainable weights" in pick(ROWS, max_params=5).why
+def test_few_seeds_conclude_nothing(contender):
+    five = [contender(s, a, seeds=5) for s, a in (("all", 0.97), ("frozen", 0.80))]
+    assert "cannot be concluded (too few seeds: 1 comparisons need 6)" in pick(five).why
+    one = [contender(s, a, seeds=1) for s, a in (("all", 0.97), ("frozen", 0.80))]
+    assert "With one seed each, nothing can be concluded" in pick(one).why
+
+
+def test_limits_come_first(three):
+    assert pick(three, within=0.2, max_latency=6).winner is three[1]
+    assert pick(three, max_params=5).winner is three[2]
+    assert "with at most 5 trainable weights" in pick(three, max_params=5).why
     with pytest.raises(ConfigError, match=r"none of 3 .* at most 1 trainable weights.*least: 5 weights"):
-        pick(ROWS, max_params=1)
+        pick(three, max_params=1)
 
 
-def test_a_latency_that_was_not_measured_meets_no_limit():
+def test_a_latency_that_was_not_measured_meets_no_limit(contender):
     with pytest.raises(ConfigError, match="none of 1 configurations"):
-        pick([row("a", "A", 0.9, latency=None)], max_latency=6)
-
-
-def test_runs_on_other_images_are_not_compared():
-    with pytest.raises(TrackingError, match="differ in data_digest"):
-        pick([*ROWS, row("x", "X", 0.99, digest="other")])
-
-
-def test_runs_without_an_accuracy():
-    with pytest.raises(TrackingError, match="no run has a validation accuracy"):
-        pick([row("a", "A", None)])
+        pick([contender("all", 0.9, **{"cost/latency_p50_ms": None})], max_latency=6)

@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from tlcompare.comparison.charts import COLOURS, FAINT, MARKS
 from tlcompare.comparison.evidence import Contender
@@ -55,7 +55,7 @@ def draw_differences(comparisons: Sequence[Comparison], baseline: str) -> Figure
         axes.set_yticks(range(len(comparisons)), [c.contender.label for c in comparisons])
         axes.invert_yaxis()
         axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-        axes.set_xlabel(f"validation accuracy minus that of {baseline} (percentage points); grey: cannot conclude")
+        axes.set_xlabel(f"validation accuracy minus that of {baseline} (percentage points)")
     return figure
 
 
@@ -102,6 +102,7 @@ def draw_costs(contenders: Sequence[Contender]) -> Figure:
             values = [c.mean(cost) for c in contenders]
             if min(values) > 0 and max(values) > 20 * min(values):
                 axes.set_xscale("log")
+                axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
             _tidy(axes)
     return figure
 
@@ -118,7 +119,7 @@ def draw_classes(found: Diagnosis) -> Figure:
         axes.set_yticks(range(len(shown)), [c.name for c in shown])
         axes.invert_yaxis()
         axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-        axes.set_xlabel("change of recall (percentage points); grey: cannot conclude")
+        axes.set_xlabel("change of recall (percentage points)")
         axes.set_ylabel("class")
     return figure
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 from tlcompare.comparison.statistics import Interval, Scores, interval
 from tlcompare.comparison.table import Row, row_of, select_runs, varying
 from tlcompare.errors import TrackingError
+from tlcompare.study.space import HEAD_ALONE
 from tlcompare.tracking.reading import BASELINE, LoggedRun, predictions_of, replicates_of, sweep_run, trials_of
 
 _SAME = ("data_digest", "split_seed", "val_fraction", "test_fraction")
@@ -187,8 +188,10 @@ def contenders(runs: Sequence[LoggedRun]) -> tuple[list[Contender], list[str]]:
         )
     seeds = sorted(common, key=lambda place: (int(place[0]), place[1]))
     chosen = {key: tuple(group[place] for place in seeds) for key, group in groups.items()}
-    names = [n for n in varying([rows[g[0].run_id] for g in chosen.values()]) if n != "seed"]
-    found = [_contender(group, names) for group in chosen.values()]
+    first = [rows[group[0].run_id] for group in chosen.values()]
+    names = [n for n in varying(first) if n != "seed"]
+    several = len({row.backbone for row in first}) > 1
+    found = _told_apart([_contender(group, ["backbone", *names] if several else names) for group in chosen.values()])
     used = {run.run_id for group in chosen.values() for run in group}
     return sorted(found, key=lambda c: -np.nanmean(c.right, 1).mean()), [r.run_id for r in runs if r.run_id not in used]
 
@@ -199,18 +202,28 @@ def clipped(x: Interval) -> Interval:
 
 
 def _contender(runs: tuple[LoggedRun, ...], names: Sequence[str]) -> Contender:
+    """The contender of these runs, whose label shows its strategy and what `names` says."""
     row = row_of(runs[0])
+    if runs[0].params["strategy_family"] == FROZEN:
+        names = [n for n in names if n not in HEAD_ALONE]
+    backbone = [row.backbone] if "backbone" in names else []
     right, truth, files = _matrix(runs, "val")
     sealed = any("test/accuracy" not in r.metrics for r in runs)
     return Contender(
         runs=runs,
-        label=" ".join([row.backbone, row.strategy, *(f"{n} {row.chosen[n]}" for n in names)]),
+        label=" ".join([*backbone, row.strategy, *(f"{n} {row.chosen[n]}" for n in names if n in row.chosen)]),
         baseline=runs[0].tags.get(BASELINE) == "true",
         right=right,
         test=None if sealed else _matrix(runs, "test")[0],
         truth=truth,
         files=files,
     )
+
+
+def _told_apart(found: Sequence[Contender]) -> list[Contender]:
+    """Contenders with a piece of their key after labels that would be the same."""
+    count = Counter(c.label for c in found)
+    return [replace(c, label=f"{c.label} ({c.key[:6]})") if count[c.label] > 1 else c for c in found]
 
 
 def _matrix(runs: Sequence[LoggedRun], part: str) -> tuple[Scores, tuple[str, ...], tuple[str, ...]]:

@@ -49,25 +49,16 @@ def response(contenders: Sequence[Contender], claims: Claims, margin: float) -> 
         return None
     best = tails[0]
     found = [c for c in claims.with_best if c.contender in tails and c.other is best]
-    found += [c for c in claims.with_baseline if c.contender is best and c.other in tails and not _has(found, c.other)]
-    worse = [c for c in found if _loser(c) is not best and c.verdict != UNDECIDED]
+    worse = [c for c in found if c.verdict == WORSE]
     points = tuple(sorted(tails, key=lambda c: c.depth))
     return Response(
         points=points,
         best=best,
         knee=next(c for c in points if not_worse(c, best, margin)),
-        too_few=tuple(c for c in worse if _loser(c).depth < best.depth),
-        too_many=tuple(c for c in worse if _loser(c).depth > best.depth),
+        too_few=tuple(c for c in worse if c.contender.depth < best.depth),
+        too_many=tuple(c for c in worse if c.contender.depth > best.depth),
         undecided=tuple(c for c in found if c.verdict == UNDECIDED),
     )
-
-
-def _has(found: Sequence[Comparison], contender: Contender) -> bool:
-    return any(c.contender is contender for c in found)
-
-
-def _loser(comparison: Comparison) -> Contender:
-    return comparison.contender if comparison.difference.estimate < 0 else comparison.other
 
 
 def pareto(contenders: Sequence[Contender], cost: str) -> list[str]:

@@ -177,7 +177,7 @@ def _verdict(found: Findings) -> list[Part]:
         parts.append(
             f"**{which}:** {said}; the best of {c.contender.backbone} against that of {c.other.backbone}: {numbers}."
         )
-    parts.append(f"**Take** {found.picked.why}")
+    parts.append(f"**The choice:** {found.picked.why}")
     test = found.picked.winner.test_accuracy
     if test is None:
         parts.append("The test set is sealed: `tlcompare finalize` opens it, once, when all choosing is over.")
@@ -225,7 +225,7 @@ def _comparison(found: Findings) -> list[Part]:
     contenders = found.evidence.contenders
     parts: list[Part] = [Table(HEADINGS, [cells(c, found.claims) for c in contenders])]
     if found.claims.with_baseline:
-        caption = f"Gain over `{found.baseline}`, paired by seed and image, with 95% intervals."
+        caption = f"Gain over `{found.baseline}`, paired by seed and image, with 95% intervals. Grey: cannot conclude."
         parts.append(Picture(as_svg(draw_differences(found.claims.with_baseline, found.baseline), caption), caption))
     parts.append(f"Accuracies and differences with 95% intervals for other seeds and images. {RULE}")
     return parts
@@ -259,21 +259,12 @@ def response_text(answer: Response, margin: float) -> str:
         else:
             sentences.append(f"Too {name}: none tried is shown to be worse.")
     if answer.undecided:
-        sentences.append(
-            f"Not told apart from the best: {', '.join(_other(c, answer.best) for c in answer.undecided)}."
-        )
+        sentences.append(f"Not told apart from the best: {', '.join(c.contender.label for c in answer.undecided)}.")
     return " ".join(sentences)
 
 
 def _loss(c: Comparison) -> str:
-    loser, winner_ = (c.contender, c.other) if c.difference.estimate < 0 else (c.other, c.contender)
-    lost = abs(c.difference.estimate) * 100
-    ends = sorted(abs(x) * 100 for x in (c.difference.low, c.difference.high))
-    return f"{loser.label} loses {lost:.2f} points [{ends[0]:.2f}, {ends[1]:.2f}] to {winner_.label}"
-
-
-def _other(c: Comparison, best: Contender) -> str:
-    return (c.other if c.contender is best else c.contender).label
+    return f"{c.contender.label} ({points(c.difference)} points)"
 
 
 def _why(found: Diagnosis) -> str:
@@ -304,7 +295,7 @@ def _optimal(found: Findings) -> list[Part]:
         f"whole 95% interval of the paired difference to the best lies above -{found.margin:.2%}. Validation alone "
         "chooses."
     )
-    parts: list[Part] = [rule, f"**It takes** {found.picked.why}"]
+    parts: list[Part] = [rule, f"**The choice:** {found.picked.why}"]
     if all(c.test_accuracy is not None for c in found.evidence.contenders):
         rows = [
             [c.label, shown(c.accuracy), shown(c.test_accuracy), f"{_drop(c) * 100:+.2f}"]
@@ -346,10 +337,11 @@ def _cost(contender: Contender, cost: str) -> str:
 def _diagnoses(found: Findings) -> list[Part]:
     parts: list[Part] = []
     for backbone, d in found.diagnoses.items():
-        caption = f"{backbone}: recall of {d.unfrozen.label} minus that of {d.baseline.strategy}, by class."
+        against = f"{d.unfrozen.label} minus that of {d.baseline.strategy}"
+        caption = f"{backbone}: recall of {against}, by class. Grey: cannot conclude."
         parts.append(Picture(as_svg(draw_classes(d), caption), caption))
         lists = [
-            f"{len(files)} {what}{f', such as {chr(44).join(files[:_SHOWN_FILES])}' if files else ''}"
+            f"{len(files)} {what}" + (f", such as {', '.join(files[:_SHOWN_FILES])}" if files else "")
             for what, files in (("right only when unfrozen", d.gained), ("right only when frozen", d.lost))
         ]
         parts.append(f"**{backbone}.** Validation images that most seeds have: {'; '.join(lists)}.")
@@ -389,7 +381,8 @@ def _luck(found: Winner) -> list[Part]:
     text = (
         f"The best of {best.candidates} finished trials has {best.shown:.2%} on validation. Chosen on some of these "
         f"images and scored on the others, its kind of choice has {best.corrected:.2%}: the choice alone makes it look "
-        f"{best.optimism * 100:.2f} points better (bootstrap of the selection, Tsamardinos et al. 2018)."
+        f"{best.optimism * 100:.2f} points better (bootstrap of the selection, Tsamardinos et al. 2018). "
+        "That is the luck of the images; the luck of its seed shows when it is run again."
     )
     if found.again is not None:
         text += f" Its configuration with seeds it was not chosen by has {shown(found.again)}."
@@ -420,16 +413,16 @@ def _method(found: Findings) -> list[Part]:
     first = evidence.contenders[0]
     run = first.runs[0]
     environment: dict[str, Any] = json.loads(file_of(run, "environment.json"))
-    division = "each seed divides training and validation images anew" if first.trained_on else "all share one split"
+    division = "each seed divides training and validation images anew" if first.trained_on else "all share a split"
     return [
         f"{len(evidence.contenders)} configurations with {len(first.runs)} seeds each ({', '.join(first.seeds)}), the "
         f"same for all and none that chose a configuration; {division}. {run.params['train_images']} training, "
         f"{run.params['val_images']} validation and {run.params['test_images']} test images in {run.params['classes']} "
         f"classes (digest {run.params['data_digest']}).",
         "A seed sets the head's initial weights, the order of images and the views. Intervals: two-level bootstrap "
-        "over seeds and images, the same draws for all, with deviations rescaled to the two-way random-effects variance and "
-        "Student's t. Sign-flip permutation over seeds; Holm over all comparisons in this report; recall of classes is "
-        "corrected on its own.",
+        "over seeds and images, the same draws for all, with deviations rescaled to the two-way random-effects "
+        "variance and Student's t. Sign-flip permutation over seeds; Holm over all comparisons in this report; recall "
+        "of classes is corrected on its own.",
         ", ".join(f"{name} {value}" for name, value in environment.items()) + ".",
     ]
 

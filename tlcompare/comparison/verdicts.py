@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,6 +42,17 @@ class Comparison:
         if self.p > ALPHA:
             return UNDECIDED
         return BETTER if self.difference.estimate > 0 else WORSE
+
+    @property
+    def turned(self) -> Comparison:
+        """The other against the contender."""
+        d = self.difference
+        return replace(
+            self,
+            contender=self.other,
+            other=self.contender,
+            difference=replace(d, estimate=-d.estimate, low=-d.high, high=-d.low),
+        )
 
     @property
     def why_undecided(self) -> str:
@@ -94,14 +105,16 @@ def make_claims(contenders: Sequence[Contender], baseline: str = FROZEN) -> Clai
         own = [c for c in contenders if c.backbone == backbone]
         base = next((c for c in own if c.strategy == baseline), None)
         to_baseline += [(c, base) for c in own if base is not None and c is not base]
-        to_best += [(c, best) for c in own if c is not best and (best is not base)]
+        to_best += [(c, best) for c in own if c is not best and c is not base and best is not base]
     between = [(best, contenders[0]) for best in bests.values() if best is not contenders[0]]
     every = {(c.contender, c.other): c for c in compare(list(dict.fromkeys([*to_baseline, *to_best, *between])))}
 
     def chosen(pairs: Sequence[tuple[Contender, Contender]]) -> tuple[Comparison, ...]:
         return tuple(every[pair] for pair in pairs)
 
-    return Claims(chosen(to_baseline), chosen(to_best), chosen(between))
+    turned = tuple(c.turned for c in chosen(to_baseline) if c.contender is bests[c.contender.backbone])
+    against = tuple(c for c in chosen(to_baseline) if c.other is bests[c.contender.backbone])
+    return Claims(chosen(to_baseline), (*chosen(to_best), *turned, *against), chosen(between))
 
 
 def not_worse(contender: Contender, other: Contender, margin: float) -> bool:

@@ -12,10 +12,7 @@ from tlcompare.errors import ConfigError, StrategyError
 from tlcompare.freezing.layers import LayerList, build_and_trace
 from tlcompare.freezing.strategy import FreezePlan, make_plan, some_blocks, tail
 from tlcompare.preparation import configuration_key
-from tlcompare.study.space import AnyBlocks, Choices, Depth, Domain, Space, read_space, require_consistent
-
-_HEAD_ALONE = ("lr", "layer_decay", "head_first")
-"""Options without meaning where nothing but the head trains."""
+from tlcompare.study.space import HEAD_ALONE, AnyBlocks, Choices, Depth, Domain, Space, read_space, require_consistent
 
 
 @dataclass(frozen=True)
@@ -136,8 +133,8 @@ class Search:
         labels = {name: self._label(model, name) for name in self.recipe}
         open_ = {name: params[label] for name, label in labels.items() if label in params}
         if not make_plan(self.layers[model], text, classes=2).parameters:
-            open_ = {name: value for name, value in open_.items() if name not in _HEAD_ALONE}
-            single = {name: value for name, value in single.items() if name not in _HEAD_ALONE}
+            open_ = {name: value for name, value in open_.items() if name not in HEAD_ALONE}
+            single = {name: value for name, value in single.items() if name not in HEAD_ALONE}
         return resolve(single, open_, self.fixed, {"model": model, "unfreeze": text, "seed": self.seed})
 
     def listed(self, trial: Mapping[str, Any]) -> RunConfig:
@@ -148,7 +145,7 @@ class Search:
     def label(self, config: RunConfig) -> str:
         """A configuration in a few words: backbone, strategy, and what else the space leaves open."""
         trains = bool(self.plan(config).parameters)
-        names = [n for n, d in self.recipe.items() if len(d.values) != 1 and (trains or n not in _HEAD_ALONE)]
+        names = [n for n, d in self.recipe.items() if len(d.values) != 1 and (trains or n not in HEAD_ALONE)]
         shown = [f"{name} {_shown(getattr(config, name))}" for name in names]
         shown += [f"seed {config.seed}"] if config.seed != self.seed else []
         return " ".join([config.model, config.unfreeze, *shown])

@@ -18,6 +18,9 @@ RECIPE = (
     "weights image_size epochs head_first batch_size optimizer lr head_lr layer_decay weight_decay warmup_epochs "
     "label_smoothing dropout class_balance clip_norm patience augment views precision"
 ).split()
+HEAD_ALONE = ("lr", "layer_decay", "head_first")
+"""Options without meaning where nothing but the head trains."""
+
 _KEYS = ("about", "models", "sampler", "unfreeze", "recipe", "trials")
 _SNAPS = ("layer", "block")
 

@@ -1,0 +1,60 @@
+"""Repeats a whole sweep, its replicates and its verdict with other seeds, and counts how often the verdict is the same.
+
+    python -m benchmarks.repeat --rounds 10
+
+Embedded digits and EfficientNet-Lite0 with its ImageNet weights, at 32 pixels to be quick. Every round goes into the
+MLflow store of the working folder; a round that is there already is gone on with, not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+
+from tlcompare.comparison.evidence import evidence_of
+from tlcompare.comparison.findings import worth_it
+from tlcompare.comparison.pick import shown
+from tlcompare.comparison.report import Findings, find
+from tlcompare.study.planning import Request
+from tlcompare.study.replicate import replicate
+from tlcompare.study.sweep import sweep
+
+_MODEL = "efficientnet_lite0"
+_SEEDS, _TOP, _TRIALS, _MARGIN = 10, 3, 12, 0.01
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=10)
+    rounds = parser.parse_args().rounds
+    print(
+        "| round | is unfreezing worth it | gain (points) | picked | its validation accuracy | better than all others |"
+    )
+    print("|---|---|---|---|---|---|")
+    verdicts: Counter[str] = Counter()
+    for number in range(rounds):
+        found = _round(number)
+        answer = worth_it(_MODEL, found.claims)
+        assert answer is not None
+        verdict, comparison = answer
+        verdicts[verdict] += 1
+        gain = comparison.difference
+        winner = found.picked.winner
+        best = all(c.verdict == "worse" for c in found.claims.with_best)
+        cells = [str(number), verdict, f"{gain.estimate * 100:+.2f} [{gain.low * 100:.2f}, {gain.high * 100:.2f}]"]
+        cells += [winner.label, shown(winner.accuracy), "yes" if best else "cannot conclude"]
+        print(f"| {' | '.join(cells)} |", flush=True)
+    print(f"\nVerdicts: {', '.join(f'{verdict} {count}' for verdict, count in verdicts.most_common())}")
+
+
+def _round(number: int) -> Findings:
+    """One whole round, with seeds of its own."""
+    name = f"repeat-{number}"
+    options = {"data": "digits", "image_size": "32", "epochs": "5", "threads": "1", "seed": str(100 * number)}
+    sweep(Request(name=name, models=(_MODEL,), options=options, limits={"trials": _TRIALS}))
+    replicate(name, _TOP, _SEEDS)
+    return find(evidence_of(name), "frozen", _MARGIN)
+
+
+if __name__ == "__main__":
+    main()
