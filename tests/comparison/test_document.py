@@ -35,7 +35,7 @@ def test_nothing_from_outside_becomes_markup():
     names = {tag for tag, _ in tags.seen}
     assert not names & {"script", "img", "iframe", "object", "link"}
     assert not [name for _, attrs in tags.seen for name in attrs if name.startswith("on")]
-    assert [a for tag, a in tags.seen if tag == "svg"][0]["aria-label"] == HOSTILE
+    assert next(a for tag, a in tags.seen if tag == "svg")["aria-label"] == HOSTILE
     assert "default-src 'none'" in text
 
 

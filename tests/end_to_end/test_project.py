@@ -26,6 +26,9 @@ from mlflow import MlflowClient
 
 from tlcompare.cli import main
 from tlcompare.config import RunConfig
+from tlcompare.errors import StrategyError
+from tlcompare.freezing.layers import build_and_trace
+from tlcompare.freezing.strategy import make_plan
 
 ROOT = Path(__file__).parents[2]
 
@@ -255,6 +258,27 @@ def test_constraints_name_no_address():
     assert len(re.findall(r"==", text)) > 100
 
 
+def test_the_numbers_of_the_original_report_are_what_the_tool_says():
+    text = (ROOT / "docs" / "report.md").read_text()
+    rows = [line.split("|") for line in text.splitlines() if "`tlcompare plan" in line]
+    assert len(rows) == 8
+    for cells in rows:
+        asked = plan_options(cells[5])
+        made = make_plan(build_and_trace(asked["model"]), asked["unfreeze"], asked["classes"])
+        assert f"{made.trainable_parameters:,}" == cells[3].strip(), cells[1]
+    refused = re.findall(r"^tlcompare plan .*$", text, re.M)
+    assert len(refused) == 2
+    for command in refused:
+        asked = plan_options(command)
+        with pytest.raises(StrategyError):
+            make_plan(build_and_trace(asked["model"]), asked["unfreeze"], asked["classes"])
+
+
+def plan_options(command):
+    _, name, *arguments = shlex.split(command.strip(" `"))
+    return main.commands[name].make_context(name, arguments).params
+
+
 @pytest.mark.slow
 def test_the_benchmarks_run(tmp_path):
     command = [sys.executable, "-m", "benchmarks", "--scale", "0.3", "--rounds", "1", "--peer", "tuned", "--image-size"]
@@ -269,6 +293,7 @@ def test_the_benchmarks_run(tmp_path):
     ours, peer = (
         next(r for r in rows if r["workload"] == "W3" and r["contestant"] == c) for c in ("tlcompare", "tuned")
     )
-    assert ours["prefix_images"] == ours["decoded"] == 72
+    assert ours["decoded"] == 72
+    assert ours["prefix_images"] in (72, 3 * 72)  # once, or in every epoch where keeping features does not pay
     assert ours["multiply_adds"] < peer["multiply_adds"]
     assert "| tlcompare, warm |" in (tmp_path / "results.md").read_text()

@@ -98,6 +98,16 @@ class Contender:
         values = [r.metrics.get(metric, np.nan) for r in self.runs]
         return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
 
+    @property
+    def gap(self) -> float:
+        """How much more accurate it is on the training images than on validation, in -1..1."""
+        return self.mean("train/accuracy") - self.mean("val/accuracy")
+
+    @property
+    def drop(self) -> float | None:
+        """Test minus validation accuracy, in -1..1; None where the test set is sealed."""
+        return None if self.test_accuracy is None else self.test_accuracy.estimate - self.accuracy.estimate
+
     def minus(self, other: Contender) -> Interval:
         """Difference in validation accuracy, paired by seed and image."""
         return interval(self.right - other.right, self.trained_on)

@@ -41,6 +41,9 @@ def _of_contenders(found: Findings) -> Iterator[Number]:
         )
         if c.test_accuracy is not None:
             yield _with_interval("comparison", c.label, "test accuracy", c.test_accuracy)
+        if c.drop is not None:
+            yield _plain("comparison", c.label, "test minus validation accuracy", c.drop, "share")
+        yield _plain("comparison", c.label, "train minus validation accuracy", c.gap, "share")
         yield _plain("comparison", c.label, "depth", c.depth, "share")
         for metric, unit in _METRICS.items():
             yield _plain("comparison", c.label, metric, c.mean(metric), unit)

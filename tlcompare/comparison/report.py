@@ -277,16 +277,12 @@ def _why(found: Diagnosis) -> str:
         parts.append(
             f"recall {verb} in {len(changed)} of {len(found.classes)} classes{f': {listed}' if listed else ''}"
         )
-    gap, frozen_gap = _gap(found.unfrozen), _gap(found.baseline)
+    gap, frozen_gap = found.unfrozen.gap, found.baseline.gap
     fit = (
         f"On the training images it is {found.unfrozen.mean('train/accuracy'):.2%} right, {gap * 100:+.2f} points from "
         f"validation ({found.baseline.strategy}: {frozen_gap * 100:+.2f})."
     )
     return f"Why: {found.unfrozen.label} against {found.baseline.strategy}: {'; '.join(parts)}. {fit}"
-
-
-def _gap(contender: Contender) -> float:
-    return contender.mean("train/accuracy") - contender.mean("val/accuracy")
 
 
 def _optimal(found: Findings) -> list[Part]:
@@ -296,21 +292,16 @@ def _optimal(found: Findings) -> list[Part]:
         "chooses."
     )
     parts: list[Part] = [rule, f"**The choice:** {found.picked.why}"]
-    if all(c.test_accuracy is not None for c in found.evidence.contenders):
-        rows = [
-            [c.label, shown(c.accuracy), shown(c.test_accuracy), f"{_drop(c) * 100:+.2f}"]
-            for c in found.evidence.contenders
-            if c.test_accuracy is not None
-        ]
+    rows = [
+        [c.label, shown(c.accuracy), shown(c.test_accuracy), f"{c.drop * 100:+.2f}"]
+        for c in found.evidence.contenders
+        if c.test_accuracy is not None and c.drop is not None
+    ]
+    if rows:
         parts.append(f"The test set was opened {_opened(found.evidence)}.")
         headings = ["configuration", "validation accuracy", "test accuracy", "test minus validation (points)"]
         parts.append(Table(headings, rows))
     return parts
-
-
-def _drop(contender: Contender) -> float:
-    assert contender.test_accuracy is not None
-    return contender.test_accuracy.estimate - contender.accuracy.estimate
 
 
 def _costs(found: Findings) -> list[Part]:
@@ -354,7 +345,7 @@ def _diagnoses(found: Findings) -> list[Part]:
             c.label,
             f"{c.mean('train/accuracy'):.2%}",
             f"{c.mean('val/accuracy'):.2%}",
-            f"{_gap(c) * 100:+.2f}",
+            f"{c.gap * 100:+.2f}",
             f"{c.mean('val/log_loss'):.4f}",
             f"{c.mean('val/ece'):.4f}",
         ]

@@ -71,8 +71,9 @@ def interval(scores: Scores, trained_on: int | None = None) -> Interval:
     else:
         variance, freedom = _divided_anew(by_seed, there.sum(1).mean(), trained_on)
     seed_draws, image_draws = _draws(seeds, images)
-    filled = np.where(there, scores, 0.0)
-    means = (image_draws @ filled.T) / (image_draws @ there.T.astype(np.float64))
+    drawn = image_draws @ there.T.astype(np.float64)
+    sums = image_draws @ np.where(there, scores, 0.0).T
+    means = np.divide(sums, drawn, out=np.broadcast_to(by_seed, sums.shape).copy(), where=drawn > 0)
     deviations = (means * seed_draws).sum(1) / seeds - estimate
     longer_tails = stats.t.ppf((1 + LEVEL) / 2, freedom) / stats.norm.ppf((1 + LEVEL) / 2)
     error = np.sqrt(variance)

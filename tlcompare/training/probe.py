@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 from sklearn.linear_model import LogisticRegression, RidgeClassifierCV
-from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, fx, nn
@@ -67,9 +67,9 @@ def probe_blocks(
     for block in layers.blocks:
         x = pooled[block]
         ridge = make_pipeline(StandardScaler(), RidgeClassifierCV(alphas=_PENALTIES)).fit(x[:count], truth[:count])
-        means = make_pipeline(StandardScaler(), NearestCentroid()).fit(x[:count], truth[:count])
-        known, near = (float(model.score(x[count:], truth[count:])) for model in (ridge, means))
-        found.append(BlockProbe(block, known, near, gradients[block]))
+        near = _nearest_mean(x[:count], truth[:count], x[count:])
+        scores = [float(np.mean(guess == truth[count:])) for guess in (ridge.predict(x[count:]), near)]
+        found.append(BlockProbe(block, scores[0], scores[1], gradients[block]))
     return found
 
 
@@ -81,6 +81,14 @@ def suggestions(probes: Sequence[BlockProbe]) -> tuple[str, ...]:
     changes = max(range(len(probes)), key=lambda i: probes[i].relative_gradient)
     starts = (min(knows + 1, len(blocks) - 1), changes)
     return tuple(dict.fromkeys(blocks[-1] if i == len(blocks) - 1 else f"{blocks[i]}-{blocks[-1]}" for i in starts))
+
+
+def _nearest_mean(x: NDArray[np.float32], truth: NDArray[np.int64], others: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The class whose mean, of standardised features, is nearest to each of the others."""
+    scaler = StandardScaler().fit(x)
+    known = np.unique(truth)
+    means = np.stack([scaler.transform(x[truth == c]).mean(0) for c in known])
+    return np.asarray(known[cdist(scaler.transform(others), means).argmin(1)])
 
 
 def _pooled(
