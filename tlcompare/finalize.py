@@ -16,7 +16,7 @@ from tlcompare.errors import DataError, TrackingError
 from tlcompare.preparation import Workbench, images_and_split
 from tlcompare.progress import RunReporter, reporting
 from tlcompare.tracking.models import load_model
-from tlcompare.tracking.reading import FINALISTS, OPENED_AT, OPENED_BY, LoggedRun, file_of, opened_elsewhere
+from tlcompare.tracking.reading import FINALISTS, OPENED_AT, OPENED_BY, LoggedRun, file_of, opened_elsewhere, opening
 from tlcompare.tracking.record import log_predictions
 from tlcompare.tracking.runs import RunLog, logged_config, require_store, stop_if_asked, terminable
 from tlcompare.training.batches import Images
@@ -43,21 +43,20 @@ def finalize(sweep: str, again: bool = False) -> str:
     evidence = evidence_of(sweep)
     parent = evidence.sweep
     runs = [run for c in evidence.contenders for run in c.runs]
-    opened = parent.tags.get(OPENED_AT)
+    opened = opening(parent)
     finalists = json.loads(file_of(parent, FINALISTS)) if opened else []
     added = [r for r in runs if r.run_id not in finalists]
-    said = f"opened on {opened} by {parent.tags.get(OPENED_BY)}"
     if opened and added and not again:
         raise TrackingError(
-            f'the test set of "{sweep}" was {said}; {len(added)} of its runs were made after that and may have been '
+            f'the test set of "{sweep}" was {opened}; {len(added)} of its runs were made after that and may have been '
             "chosen in its knowledge",
             "--again scores them too, and the report will say so.",
         )
     todo = [r for r in runs if "test/accuracy" not in r.metrics]
     if not todo:
-        return f"The test set of {sweep} was {said}. Its scores stand; nothing was scored again."
+        return f"The test set of {sweep} was {opened}. Its scores stand; nothing was scored again."
     if not opened or added:
-        _mark(parent, runs, opened)
+        _mark(parent, runs)
     seen = opened_elsewhere(runs[0], parent.run_id)
     with reporting(len(todo)) as reporter, terminable():
         if seen:
@@ -67,13 +66,19 @@ def finalize(sweep: str, again: bool = False) -> str:
     return f"The test set of {sweep} was opened {first}: {len(todo)} runs of {len(evidence.contenders)} configurations."
 
 
-def _mark(parent: LoggedRun, runs: Sequence[LoggedRun], opened: str | None) -> None:
+def _mark(parent: LoggedRun, runs: Sequence[LoggedRun]) -> None:
     """Write down, before anything is scored, when and by whom the test set was opened, and for which runs."""
     log = RunLog(parent.run_id)
     log.json(FINALISTS, [r.run_id for r in runs])
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    times = f"{opened}, again {now}" if opened else now
-    log.tags({OPENED_AT: times, OPENED_BY: getpass.getuser(), "tlcompare.test_opened": "true"})
+    before = parent.tags.get(OPENED_AT)
+    log.tags(
+        {
+            OPENED_AT: f"{before}, again {now}" if before else now,
+            OPENED_BY: getpass.getuser(),
+            "tlcompare.test_opened": "true",
+        }
+    )
 
 
 def _score(runs: Sequence[LoggedRun], reporter: RunReporter) -> None:

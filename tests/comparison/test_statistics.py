@@ -47,6 +47,9 @@ def test_seeds_with_divisions_of_their_own_follow_nadeau_and_bengio():
     found = interval(scores, trained_on=300)
     assert found.p == pytest.approx(expected)
     assert found.high - found.low >= 2 * stats.t.ppf(0.975, 7) * error * 0.999
+    lucky = np.tile([1.0, 0, np.nan, np.nan], (4, 50))
+    lucky[1::2] = np.roll(lucky[1::2], 2, axis=1)
+    assert interval(lucky, trained_on=300).high > 0.55  # equal results of all seeds leave the doubt of the images
     with pytest.raises(ValueError, match="one division"):
         interval(scores[:1], trained_on=300)
 

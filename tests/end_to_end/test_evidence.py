@@ -379,7 +379,8 @@ def test_the_test_set_is_opened_once(place):
     changed = run("replicate", "--sweep", "default-1", "--seeds", SEEDS + 1, code=2)
     assert "no longer those of the sweep" in changed.stderr
     file.write_bytes(kept)
-    run("replicate", "--sweep", "default-1", "--top", 0, "--seeds", SEEDS + 1)
+    more = run("replicate", "--sweep", "default-1", "--top", 5, "--seeds", SEEDS + 1)
+    assert "what is chosen now may know its scores" in more.stderr
     left_out = run("finalize", "--sweep", "default-1", code=2)
     assert "were made after that and may have been chosen in its knowledge" in left_out.stderr
     run("finalize", "--sweep", "default-1", "--again")

@@ -42,7 +42,7 @@ from tlcompare.config import flag
 from tlcompare.errors import ConfigError
 from tlcompare.files import write_atomically
 from tlcompare.study.space import presets
-from tlcompare.tracking.reading import OPENED_AT, OPENED_BY, LoggedRun, file_of
+from tlcompare.tracking.reading import OPENED_AT, LoggedRun, file_of, opening
 from tlcompare.tracking.runs import RunLog
 from tlcompare.tracking.sweeps import REPLICATED
 from tlcompare.training.probe import BlockProbe
@@ -182,13 +182,8 @@ def _verdict(found: Findings) -> list[Part]:
     if test is None:
         parts.append("The test set is sealed: `tlcompare finalize` opens it, once, when all choosing is over.")
     else:
-        parts.append(f"On the test set, opened {_opened(found.evidence)}, it has {shown(test)}.")
+        parts.append(f"On the test set, {opening(found.evidence.sweep)}, it has {shown(test)}.")
     return parts
-
-
-def _opened(evidence: Evidence) -> str:
-    tags = evidence.sweep.tags
-    return f"{tags.get(OPENED_AT, 'run by run')} by {tags.get(OPENED_BY, 'unknown')}"
 
 
 def _architectures(evidence: Evidence) -> list[Part]:
@@ -298,7 +293,7 @@ def _optimal(found: Findings) -> list[Part]:
         if c.test_accuracy is not None and c.drop is not None
     ]
     if rows:
-        parts.append(f"The test set was opened {_opened(found.evidence)}.")
+        parts.append(f"The test set was {opening(found.evidence.sweep)}.")
         headings = ["configuration", "validation accuracy", "test accuracy", "test minus validation (points)"]
         parts.append(Table(headings, rows))
     return parts

@@ -69,7 +69,7 @@ def interval(scores: Scores, trained_on: int | None = None) -> Interval:
     if trained_on is None:
         variance, freedom = _crossed(scores)
     else:
-        variance, freedom = _divided_anew(by_seed, there.sum(1).mean(), trained_on)
+        variance, freedom = _divided_anew(scores, trained_on)
     seed_draws, image_draws = _draws(seeds, images)
     drawn = image_draws @ there.T.astype(np.float64)
     sums = image_draws @ np.where(there, scores, 0.0).T
@@ -103,12 +103,14 @@ def _crossed(scores: Scores) -> tuple[float, float]:
     return float(total / (seeds * images)), float(total**2 / spread)
 
 
-def _divided_anew(by_seed: Scores, tested_on: float, trained_on: int) -> tuple[float, float]:
-    """Variance of the mean over divisions that overlap, and its degrees of freedom."""
-    seeds = len(by_seed)
+def _divided_anew(scores: Scores, trained_on: int) -> tuple[float, float]:
+    """Variance of the mean over overlapping divisions, no less than of images alone, and its degrees of freedom."""
+    seeds = len(scores)
     if seeds == 1:
         raise ValueError("one division of the images says nothing about others")
-    return float((1 / seeds + tested_on / trained_on) * by_seed.var(ddof=1)), seeds - 1.0
+    tested_on = (~np.isnan(scores)).sum(1).mean()
+    over_seeds = (1 / seeds + tested_on / trained_on) * np.nanmean(scores, 1).var(ddof=1)
+    return float(max(over_seeds, np.nanvar(scores, 1).mean() / (seeds * tested_on))), seeds - 1.0
 
 
 @functools.lru_cache(maxsize=8)

@@ -14,7 +14,7 @@ from tlcompare.study.engines import Engine, InProcess, Job, Outcome, Processes
 from tlcompare.study.planning import Quiet
 from tlcompare.study.reuse import cuts_worth_keeping
 from tlcompare.study.view import View, viewing
-from tlcompare.tracking.reading import BASELINE, LoggedRun, replicates_of, sweep_run, trials_of
+from tlcompare.tracking.reading import BASELINE, LoggedRun, replicates_of, sweep_run, trials_of, warning_if_opened
 from tlcompare.tracking.runs import RunLog, logged_config, require_store, stop_if_asked, terminable
 from tlcompare.tracking.sweeps import REPLICATED, discard_trial, end_trial, open_replicate
 from tlcompare.training.epochs import Epoch
@@ -69,6 +69,8 @@ def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: 
     ]
     again = f"tlcompare replicate --sweep {sweep} --top {top} --seeds {seeds}{' --resplit' if resplit else ''}"
     with viewing() as view, terminable(), locked(cache_dir() / "replicates" / parent.run_id):
+        if warning := warning_if_opened(parent):
+            view.say(warning)
         work = _Replication(parent, sweep, chosen, wanted, view)
         try:
             RunLog(parent.run_id).tags({REPLICATED: again})

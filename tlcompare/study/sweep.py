@@ -40,7 +40,7 @@ from tlcompare.study.studies import (
 )
 from tlcompare.study.summary import leave_summary, leave_table
 from tlcompare.study.view import View, viewing
-from tlcompare.tracking.reading import LoggedRun, readable, sweep_names, trials_of
+from tlcompare.tracking.reading import LoggedRun, readable, sweep_names, sweep_run, trials_of, warning_if_opened
 from tlcompare.tracking.runs import require_store, shown_uri, stop_if_asked, terminable, tracking_uri, undisturbed
 from tlcompare.tracking.sweeps import (
     SweepLog,
@@ -356,7 +356,10 @@ class _Sweep:
         kept = self._study.user_attrs.get(_PARENT)
         if kept is not None:
             try:
-                return reopen_sweep(kept)
+                log = reopen_sweep(kept)
+                if warning := warning_if_opened(sweep_run(self._name)):
+                    self._view.say(warning)
+                return log
             except TrackingError as e:
                 raise StudyError(
                     f'the sweep "{self._name}" belongs to an MLflow run that {shown_uri()} does not have: {e.what}',

@@ -82,6 +82,18 @@ def sweep_names() -> list[str]:
     return sorted(_sweeps())
 
 
+def opening(sweep: LoggedRun) -> str:
+    """When and by whom the test set of a sweep was opened; empty while it is sealed."""
+    at = sweep.tags.get(OPENED_AT)
+    return f"opened on {at} by {sweep.tags.get(OPENED_BY)}" if at else ""
+
+
+def warning_if_opened(sweep: LoggedRun) -> str:
+    """What is to be said before more is chosen in a sweep whose test set was opened; empty while it is sealed."""
+    opened = opening(sweep)
+    return f"warning: the test set of this sweep was {opened}; what is chosen now may know its scores" if opened else ""
+
+
 def trials_of(parent_run_id: str) -> list[LoggedRun]:
     """The runs of a sweep's trials, in the order of their numbers."""
     return sorted((r for r in _below(parent_run_id) if TRIAL in r.tags), key=lambda r: int(r.tags[TRIAL]))
