@@ -12,9 +12,8 @@ import argparse
 from collections import Counter
 
 from tlcompare.comparison.evidence import evidence_of
-from tlcompare.comparison.findings import worth_it
+from tlcompare.comparison.findings import Findings, find, worth_it
 from tlcompare.comparison.pick import shown
-from tlcompare.comparison.report import Findings, find
 from tlcompare.study.planning import Request
 from tlcompare.study.replicate import replicate
 from tlcompare.study.sweep import sweep

@@ -3,7 +3,7 @@ import pytest
 
 from tests.comparison.conftest import logged
 from tlcompare.comparison.findings import diagnosis, foresight, pareto, response, worth_it
-from tlcompare.comparison.report import response_text
+from tlcompare.comparison.sections import response_text
 from tlcompare.comparison.verdicts import make_claims, not_worse
 from tlcompare.errors import ConfigError
 

@@ -51,7 +51,10 @@ def main(debug: bool) -> None:
     tlcompare train --model mobilenet --unfreeze 50 --data photos/ train it
     tlcompare sweep --data photos/ --trials 40                     let Optuna explore what to unfreeze
     tlcompare compare                                              the runs side by side
+    tlcompare replicate --sweep default-1 --seeds 10               more seeds, to tell results from chance
     tlcompare pick --sweep default-1                               one strategy, by a stated rule
+    tlcompare finalize --sweep default-1                           open the sealed test set, once
+    tlcompare report --sweep default-1                             what it all shows, on one page
     mlflow ui                                                      everything about them
     """
 

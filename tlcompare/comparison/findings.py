@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tlcompare.comparison.evidence import Contender, Evidence
+from tlcompare.comparison.pick import Pick, pick
 from tlcompare.comparison.statistics import Interval, Optimism, holm, interval, optimism, rank_correlation
-from tlcompare.comparison.verdicts import BETTER, UNDECIDED, WORSE, Claims, Comparison, not_worse
-from tlcompare.tracking.reading import LoggedRun, predictions_of
+from tlcompare.comparison.verdicts import BETTER, UNDECIDED, WORSE, Claims, Comparison, make_claims, not_worse
+from tlcompare.tracking.reading import LoggedRun, file_of, predictions_of
+from tlcompare.training.probe import BlockProbe
 
 COSTS = {
     "cost/trainable_parameters": "trainable weights",
@@ -208,3 +211,51 @@ def foresight(trials: Sequence[LoggedRun], backbone: str, probes: Sequence[dict[
         return None
     accuracy, knowledge, changes = zip(*rows, strict=True)
     return Foresight(rank_correlation(accuracy, knowledge), rank_correlation(accuracy, changes), len(rows))
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that a report says of a sweep, computed from its runs.
+
+    Attributes:
+        margin: below the best, in 0..1, within which the cheaper is good enough.
+        responses, diagnoses, probes, foresights: by backbone, where there is one.
+    """
+
+    evidence: Evidence
+    baseline: str
+    margin: float
+    claims: Claims
+    picked: Pick
+    winner: Winner
+    responses: dict[str, Response]
+    diagnoses: dict[str, Diagnosis]
+    probes: dict[str, list[BlockProbe]]
+    foresights: dict[str, Foresight]
+
+
+def find(evidence: Evidence, baseline: str, margin: float) -> Findings:
+    """Compute what there is to say.
+
+    Raises:
+        ConfigError: no contender has the baseline's strategy.
+    """
+    claims = make_claims(evidence.contenders, baseline)
+    backbones = evidence.backbones
+    probes = json.loads(file_of(evidence.sweep, "sweep.json")).get("probes", {})
+    own = {b: evidence.of(b) for b in backbones}
+    responses = {b: r for b in backbones if (r := response(own[b], claims, margin)) is not None}
+    diagnoses = {b: d for b in backbones if (d := diagnosis(own[b], claims)) is not None}
+    found = {b: f for b in backbones if b in probes and (f := foresight(evidence.trials, b, probes[b])) is not None}
+    return Findings(
+        evidence=evidence,
+        baseline=baseline,
+        margin=margin,
+        claims=claims,
+        picked=pick(evidence.contenders, margin),
+        winner=winner(evidence),
+        responses=responses,
+        diagnoses=diagnoses,
+        probes={b: [BlockProbe(**row) for row in rows] for b, rows in probes.items()},
+        foresights=found,
+    )

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from tlcompare.comparison.findings import COSTS
+from tlcompare.comparison.findings import COSTS, Findings
 from tlcompare.comparison.statistics import Interval
-
-if TYPE_CHECKING:
-    from tlcompare.comparison.report import Findings
 
 _COLUMNS = ("section", "subject", "quantity", "value", "low", "high", "p", "unit")
 _METRICS = {

@@ -1,0 +1,378 @@
+"""The sections of a report: what the runs of a sweep show, with what certainty, and how to repeat it."""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+from typing import Any
+
+import pandas as pd
+
+from tlcompare.comparison.document import Code, Part, Picture, Section, Table
+from tlcompare.comparison.drawings import (
+    as_svg,
+    draw_classes,
+    draw_costs,
+    draw_differences,
+    draw_probe,
+    draw_response,
+)
+from tlcompare.comparison.evidence import Contender, Evidence
+from tlcompare.comparison.findings import (
+    COSTS,
+    Diagnosis,
+    Findings,
+    Response,
+    Winner,
+    pareto,
+    worth_it,
+)
+from tlcompare.comparison.pick import described, shown
+from tlcompare.comparison.standing import HEADINGS, cells, p_value, points
+from tlcompare.comparison.verdicts import BETTER, RULE, UNDECIDED, WORSE, Comparison
+from tlcompare.config import flag
+from tlcompare.study.space import presets
+from tlcompare.tracking.reading import OPENED_AT, LoggedRun, file_of, opening
+from tlcompare.tracking.sweeps import REPLICATED
+
+_SHOWN_FILES = 5
+
+
+def sections_of(found: Findings) -> list[Section]:
+    """The report, section by section."""
+    sections = [
+        Section("Verdict", _verdict(found)),
+        Section("Architectures", _architectures(found.evidence)),
+        Section("Comparison", _comparison(found)),
+        Section("Unfreezing strategies", _strategies(found)),
+        Section("Optimal strategy", _optimal(found)),
+        Section("Costs", _costs(found)),
+        Section("What unfreezing changes", _diagnoses(found)),
+        Section("How much of the winner's score is luck", _luck(found.winner)),
+    ]
+    if found.probes:
+        sections.append(Section("What the probe foresaw", _probes(found)))
+    return [
+        *sections,
+        Section("Method and seeds", _method(found)),
+        Section("Caveats", _caveats(found)),
+        Section("To repeat this", _commands(found)),
+    ]
+
+
+def verdict_of(backbone: str, found: Findings) -> str:
+    """Whether unfreezing a backbone is worth it, in a sentence."""
+    answer = worth_it(backbone, found.claims)
+    if answer is None:
+        return f"**{backbone}:** `{found.baseline}` was not run again, so nothing can be said."
+    verdict, c = answer
+    against = f"{described(c.contender)} against {shown(c.other.accuracy)} `{found.baseline}`"
+    numbers = f"{points(c.difference)} points, p = {p_value(c.p)}"
+    if verdict == BETTER:
+        return f"**{backbone}: unfreezing is worth it.** {against}: {numbers}."
+    if verdict == WORSE:
+        return (
+            f"**{backbone}: unfreezing hurts.** Every strategy is worse than `{found.baseline}`; {against}: {numbers}."
+        )
+    return (
+        f"**{backbone}: whether unfreezing is worth it cannot be concluded** ({c.why_undecided}). {against}: {numbers}."
+    )
+
+
+def _verdict(found: Findings) -> list[Part]:
+    parts: list[Part] = [verdict_of(b, found) for b in found.evidence.backbones]
+    for c in found.claims.between:
+        which = f"{c.other.backbone} or {c.contender.backbone}"
+        numbers = f"{points(c.difference)} points, p = {p_value(c.p)}"
+        said = f"cannot be concluded ({c.why_undecided})" if c.verdict == UNDECIDED else f"{c.other.backbone} is better"
+        parts.append(
+            f"**{which}:** {said}; the best of {c.contender.backbone} against that of {c.other.backbone}: {numbers}."
+        )
+    parts.append(f"**The choice:** {found.picked.why}")
+    test = found.picked.winner.test_accuracy
+    if test is None:
+        parts.append("The test set is sealed: `tlcompare finalize` opens it, once, when all choosing is over.")
+    else:
+        parts.append(f"On the test set, {opening(found.evidence.sweep)}, it has {shown(test)}.")
+    return parts
+
+
+def _architectures(evidence: Evidence) -> list[Part]:
+    rows = []
+    for backbone in evidence.backbones:
+        first = evidence.of(backbone)[0]
+        run = first.runs[0]
+        layers = pd.read_csv(io.StringIO(file_of(run, "layers.csv")))
+        metric = run.metrics
+        rows.append(
+            [
+                backbone,
+                f"{len(layers)}",
+                f"{layers['block'].nunique()}",
+                f"{metric['cost/total_parameters']:,.0f}",
+                run.params["image_size"],
+                f"{first.mean('cost/latency_p50_ms'):.2f}",
+                f"{first.mean('cost/latency_p95_ms'):.2f}",
+                f"{first.mean('cost/seconds_per_100_images'):.3f}",
+                f"{first.mean('cost/model_mb'):.1f}",
+                run.tags.get("weights", run.params["weights"]),
+            ]
+        )
+    headings = ["backbone", "layers", "blocks", "weights with head", "image side (px)", "latency p50 (ms)"]
+    headings += ["latency p95 (ms)", "s / 100 images", "model (MB)", "pretrained weights"]
+    return [
+        Table(headings, rows),
+        "Freezing does not change what is computed at inference, so latency is measured once per backbone, input size, "
+        "device and thread count, and is the same for all of its strategies.",
+    ]
+
+
+def _comparison(found: Findings) -> list[Part]:
+    contenders = found.evidence.contenders
+    parts: list[Part] = [Table(HEADINGS, [cells(c, found.claims) for c in contenders])]
+    if found.claims.with_baseline:
+        caption = f"Gain over `{found.baseline}`, paired by seed and image, with 95% intervals. Grey: cannot conclude."
+        parts.append(Picture(as_svg(draw_differences(found.claims.with_baseline, found.baseline), caption), caption))
+    parts.append(f"Accuracies and differences with 95% intervals for other seeds and images. {RULE}")
+    return parts
+
+
+def _strategies(found: Findings) -> list[Part]:
+    parts: list[Part] = []
+    for backbone, answer in found.responses.items():
+        trials = [t for t in found.evidence.trials if t.params.get("backbone") == backbone and t.status == "FINISHED"]
+        caption = f"{backbone}: validation accuracy against depth."
+        parts.append(Picture(as_svg(draw_response(answer, trials), caption), caption))
+        parts.append(f"**{backbone}.** {response_text(answer, found.margin)}")
+        if backbone in found.diagnoses:
+            parts.append(_why(found.diagnoses[backbone]))
+    return parts or ["Fewer than two depths were run again: there is no response to show."]
+
+
+def response_text(answer: Response, margin: float) -> str:
+    """What happened when too few or too many layers were unfrozen, in sentences."""
+    sentences = [f"The best depth tried is {answer.best.depth:.0%}: {described(answer.best)}."]
+    if answer.knee is answer.best:
+        sentences.append(f"No lesser depth is shown to lose at most {margin:.2%}.")
+    else:
+        sentences.append(
+            f"The knee, the least depth shown to lose at most {margin:.2%}, is {answer.knee.depth:.0%}: "
+            f"{described(answer.knee)}."
+        )
+    for name, losers in (("few", answer.too_few), ("many", answer.too_many)):
+        if losers:
+            sentences.append(f"Too {name}: {'; '.join(map(_loss, losers))}.")
+        else:
+            sentences.append(f"Too {name}: none tried is shown to be worse.")
+    if answer.undecided:
+        sentences.append(f"Not told apart from the best: {', '.join(c.contender.label for c in answer.undecided)}.")
+    return " ".join(sentences)
+
+
+def _loss(c: Comparison) -> str:
+    return f"{c.contender.label} ({points(c.difference)} points)"
+
+
+def _why(found: Diagnosis) -> str:
+    """What lies behind the difference, as far as the runs tell."""
+    gains = [c for c in found.classes if c.p <= 0.05 and c.recall.estimate > 0]
+    losses = [c for c in found.classes if c.p <= 0.05 and c.recall.estimate < 0]
+    parts = []
+    for verb, changed in (("gains", gains), ("loses", losses)):
+        listed = ", ".join(f"{c.name} ({c.recall.estimate * 100:+.1f})" for c in changed[:5])
+        parts.append(
+            f"recall {verb} in {len(changed)} of {len(found.classes)} classes{f': {listed}' if listed else ''}"
+        )
+    gap, frozen_gap = found.unfrozen.gap, found.baseline.gap
+    fit = (
+        f"On the training images it is {found.unfrozen.mean('train/accuracy'):.2%} right, {gap * 100:+.2f} points from "
+        f"validation ({found.baseline.strategy}: {frozen_gap * 100:+.2f})."
+    )
+    return f"Why: {found.unfrozen.label} against {found.baseline.strategy}: {'; '.join(parts)}. {fit}"
+
+
+def _optimal(found: Findings) -> list[Part]:
+    rule = (
+        "The rule: of all configurations that were run again, the one that trains the fewest weights among those whose "
+        f"whole 95% interval of the paired difference to the best lies above -{found.margin:.2%}. Validation alone "
+        "chooses."
+    )
+    parts: list[Part] = [rule, f"**The choice:** {found.picked.why}"]
+    rows = [
+        [c.label, shown(c.accuracy), shown(c.test_accuracy), f"{c.drop * 100:+.2f}"]
+        for c in found.evidence.contenders
+        if c.test_accuracy is not None and c.drop is not None
+    ]
+    if rows:
+        parts.append(f"The test set was {opening(found.evidence.sweep)}.")
+        headings = ["configuration", "validation accuracy", "test accuracy", "test minus validation (points)"]
+        parts.append(Table(headings, rows))
+    return parts
+
+
+def _costs(found: Findings) -> list[Part]:
+    contenders = found.evidence.contenders
+    states = [pareto(contenders, cost) for cost in COSTS]
+    rows = [
+        [c.label, *(f"{_cost(c, cost)}: {state[i]}" for cost, state in zip(COSTS, states, strict=True))]
+        for i, c in enumerate(contenders)
+    ]
+    caption = "Accuracy against what it costs. Grey: dominated. Hollow: cannot conclude. Bars: 95% intervals."
+    return [
+        Picture(as_svg(draw_costs(contenders), caption), caption),
+        Table(["configuration", *COSTS.values()], rows),
+        "On the front: none that costs no more has a higher mean. Dominated: one that costs no more is better, by an "
+        "interval of the paired difference that lies above zero.",
+    ]
+
+
+def _cost(contender: Contender, cost: str) -> str:
+    value = contender.mean(cost)
+    return f"{value:,.0f}" if cost.endswith("parameters") else f"{value:.2f}"
+
+
+def _diagnoses(found: Findings) -> list[Part]:
+    parts: list[Part] = []
+    for backbone, d in found.diagnoses.items():
+        against = f"{d.unfrozen.label} minus that of {d.baseline.strategy}"
+        caption = f"{backbone}: recall of {against}, by class. Grey: cannot conclude."
+        parts.append(Picture(as_svg(draw_classes(d), caption), caption))
+        lists = [
+            f"{len(files)} {what}" + (f", such as {', '.join(files[:_SHOWN_FILES])}" if files else "")
+            for what, files in (("right only when unfrozen", d.gained), ("right only when frozen", d.lost))
+        ]
+        parts.append(f"**{backbone}.** Validation images that most seeds have: {'; '.join(lists)}.")
+        told = (
+            "better than every other strategy: unfreezing made it forget" if d.forgot else "not better than all others"
+        )
+        parts.append(f"`{d.baseline.strategy}` is {told}.")
+    rows = [
+        [
+            c.label,
+            f"{c.mean('train/accuracy'):.2%}",
+            f"{c.mean('val/accuracy'):.2%}",
+            f"{c.gap * 100:+.2f}",
+            f"{c.mean('val/log_loss'):.4f}",
+            f"{c.mean('val/ece'):.4f}",
+        ]
+        for c in found.evidence.contenders
+    ]
+    headings = [
+        "configuration",
+        "train accuracy",
+        "validation accuracy",
+        "gap (points)",
+        "log loss",
+        "calibration error",
+    ]
+    parts.append(Table(headings, rows))
+    parts.append(
+        "Train accuracy is that of the kept epoch while it trained, with dropout and augmentation, so a network that "
+        "does not overfit can be worse on it than on validation."
+    )
+    return parts
+
+
+def _luck(found: Winner) -> list[Part]:
+    best = found.corrected
+    text = (
+        f"The best of {best.candidates} finished trials has {best.shown:.2%} on validation. Chosen on some of these "
+        f"images and scored on the others, its kind of choice has {best.corrected:.2%}: the choice alone makes it look "
+        f"{best.optimism * 100:.2f} points better (bootstrap of the selection, Tsamardinos et al. 2018). "
+        "That is the luck of the images; the luck of its seed shows when it is run again."
+    )
+    if found.again is not None:
+        text += f" Its configuration with seeds it was not chosen by has {shown(found.again)}."
+    return [text]
+
+
+def _probes(found: Findings) -> list[Part]:
+    parts: list[Part] = []
+    for backbone, probes in found.probes.items():
+        caption = f"{backbone}: what each block knows of the classes before training, and how much it would change."
+        parts.append(Picture(as_svg(draw_probe(backbone, probes), caption), caption))
+        seen = found.foresights.get(backbone)
+        if seen is not None:
+            said = [
+                f"{name}: Spearman {rho:+.2f}, p = {p_value(p)}"
+                for name, (rho, p) in (("ridge accuracy", seen.ridge), ("relative gradient", seen.gradient))
+            ]
+            foresaw = any(rho > 0 and p <= 0.05 for rho, p in (seen.ridge, seen.gradient))
+            parts.append(
+                f"**{backbone}:** over {seen.trials} trials that train something, {'; '.join(said)}. The probe "
+                f"{'foresaw some of' if foresaw else 'did not foresee'} the ranking."
+            )
+    return parts
+
+
+def _method(found: Findings) -> list[Part]:
+    evidence = found.evidence
+    first = evidence.contenders[0]
+    run = first.runs[0]
+    environment: dict[str, Any] = json.loads(file_of(run, "environment.json"))
+    division = "each seed divides training and validation images anew" if first.trained_on else "all share a split"
+    return [
+        f"{len(evidence.contenders)} configurations with {len(first.runs)} seeds each ({', '.join(first.seeds)}), the "
+        f"same for all and none that chose a configuration; {division}. {run.params['train_images']} training, "
+        f"{run.params['val_images']} validation and {run.params['test_images']} test images in {run.params['classes']} "
+        f"classes (digest {run.params['data_digest']}).",
+        "A seed sets the head's initial weights, the order of images and the views. Intervals: two-level bootstrap "
+        "over seeds and images, the same draws for all, with deviations rescaled to the two-way random-effects "
+        "variance and Student's t. Sign-flip permutation over seeds; Holm over all comparisons in this report; recall "
+        "of classes is corrected on its own.",
+        ", ".join(f"{name} {value}" for name, value in environment.items()) + ".",
+    ]
+
+
+def _caveats(found: Findings) -> list[Part]:
+    evidence, first = found.evidence, found.evidence.contenders[0]
+    caveats: list[Part] = []
+    if any(r.params.get("weights") == "none" for c in evidence.contenders for r in c.runs):
+        caveats.append("**RANDOM WEIGHTS: nothing here was pretrained, so accuracies say nothing about transfer.**")
+    if ", again " in evidence.sweep.tags.get(OPENED_AT, ""):
+        caveats.append("**The test set was opened more than once**: later choices may have known its scores.")
+    if first.trained_on is None:
+        caveats.append("All seeds share one split: another division of the images may rank close strategies otherwise.")
+    if len(first.runs) < 6:
+        caveats.append(f"{len(first.runs)} seeds cannot prove any difference; six can prove one, ten 25.")
+    if evidence.left_out:
+        caveats.append(f"{len(evidence.left_out)} runs without a counterpart in every configuration were left out.")
+    caveats.append(
+        "Configurations differ in what their names show, such as the learning rate: depth is not isolated where that "
+        "differs too. Those run again were the best of the sweep on these validation images, which favours them "
+        "against the baselines; the test set does not."
+    )
+    return caveats
+
+
+def _commands(found: Findings) -> list[Part]:
+    evidence = found.evidence
+    name = evidence.sweep.tags["tlcompare.sweep"]
+    lines = [_sweep_command(evidence.sweep, name, len(evidence.trials))]
+    lines.append(evidence.sweep.tags.get(REPLICATED, f"tlcompare replicate --sweep {name}"))
+    if OPENED_AT in evidence.sweep.tags:
+        lines.append(f"tlcompare finalize --sweep {name}")
+    lines.append(
+        f"tlcompare report --sweep {name} --baseline {shlex.quote(found.baseline)} --within {found.margin:.4%}"
+    )
+    best = found.picked.winner
+    return [
+        Code(lines),
+        f"One run alone: `tlcompare train --config runs:/{best.runs[0].run_id}`. Every number in this report is in the "
+        "CSV beside it and in the sweep's MLflow run, from which all of them are computed.",
+    ]
+
+
+def _sweep_command(run: LoggedRun, name: str, trials: int) -> str:
+    definition = json.loads(file_of(run, "sweep.json"))
+    space = definition["space_name"]
+    parts = ["tlcompare", "sweep", "--name", name, "--space", space if space in presets() else "space.yaml"]
+    parts += ["--model", ",".join(definition["models"]), "--sampler", definition["sampler"]]
+    parts += ["--pruner", definition["pruner"], "--trials", str(trials)]
+    for goal in ("maximize", "minimize"):
+        parts += [x for metric in definition[goal] for x in (f"--{goal}", metric)]
+    for option, value in definition["options"].items():
+        parts += [flag("epoch_patience" if option == "patience" else option), str(value)]
+    parts += ["--probe"] if definition.get("probes") else []
+    return shlex.join(parts)
