@@ -13,12 +13,14 @@ from tlcompare.config import RunConfig, resolve
 from tlcompare.data.sources import find_source
 from tlcompare.data.splits import Indices
 from tlcompare.errors import DataError, TrackingError
+from tlcompare.files import cache_dir, locked
 from tlcompare.preparation import Workbench, images_and_split
 from tlcompare.progress import RunReporter, reporting
 from tlcompare.tracking.models import load_model
 from tlcompare.tracking.reading import FINALISTS, OPENED_AT, OPENED_BY, LoggedRun, file_of, opened_elsewhere, opening
 from tlcompare.tracking.record import log_predictions
 from tlcompare.tracking.runs import RunLog, logged_config, require_store, stop_if_asked, terminable
+from tlcompare.tracking.sweeps import has_model
 from tlcompare.training.batches import Images
 from tlcompare.training.device import choose_compute
 from tlcompare.training.evaluate import predict, score
@@ -55,15 +57,29 @@ def finalize(sweep: str, again: bool = False) -> str:
     todo = [r for r in runs if "test/accuracy" not in r.metrics]
     if not todo:
         return f"The test set of {sweep} was {opened}. Its scores stand; nothing was scored again."
-    if not opened or added:
-        _mark(parent, runs)
-    seen = opened_elsewhere(runs[0], parent.run_id)
-    with reporting(len(todo)) as reporter, terminable():
-        if seen:
+    workbench = Workbench()
+    with reporting(len(todo)) as reporter, terminable(), locked(cache_dir() / "finalized" / parent.run_id):
+        own_split = _require_ready(todo, reporter, workbench)
+        if seen := opened_elsewhere(runs[0], parent.run_id, own_split):
             reporter.say(f"warning: {seen} other run(s) had already been scored on these test images")
-        _score(todo, reporter)
-    first = "again" if opened and added else "now"
-    return f"The test set of {sweep} was opened {first}: {len(todo)} runs of {len(evidence.contenders)} configurations."
+        if not opened or added:
+            _mark(parent, runs)
+        _score(todo, reporter, workbench)
+    how = "opened" if not opened else "opened again" if added else f"{opened}; what was left is scored now"
+    return f"The test set of {sweep} was {how}: {len(todo)} runs of {len(evidence.contenders)} configurations."
+
+
+def _require_ready(runs: Sequence[LoggedRun], reporter: RunReporter, workbench: Workbench) -> bool:
+    """Check, before anything is opened, that models and images are there; whether the data came with its test images.
+
+    Raises:
+        UserError: they are not.
+    """
+    for run in runs:
+        if not has_model(run.run_id):
+            raise TrackingError(f"run {run.run_id} has no model to score", "Delete the run, and replicate again.")
+    images, _ = _test_images(runs[0], reporter, workbench)
+    return any(f.part == "test" for f in images.store.files)
 
 
 def _mark(parent: LoggedRun, runs: Sequence[LoggedRun]) -> None:
@@ -81,39 +97,36 @@ def _mark(parent: LoggedRun, runs: Sequence[LoggedRun]) -> None:
     )
 
 
-def _score(runs: Sequence[LoggedRun], reporter: RunReporter) -> None:
-    workbench = Workbench()
+def _score(runs: Sequence[LoggedRun], reporter: RunReporter, workbench: Workbench) -> None:
     for number, run in enumerate(runs):
         stop_if_asked()
         reporter.counting("scoring on the test images", number, len(runs))
-        options, digest = logged_config(f"runs:/{run.run_id}")
-        config = resolve(options)
-        images, test, classes = _test_images(config, digest, reporter, workbench)
-        model = load_model(f"runs:/{run.run_id}/model").model.to(config.device)
-        stream = Stream(images, None, None, choose_compute(config), test)
+        images, test = _test_images(run, reporter, workbench)
+        model = load_model(f"runs:/{run.run_id}/model").model.to(images.device)
+        stream = Stream(images, None, None, choose_compute(RunConfig(device=images.device)), test)
         probabilities = predict(model, stream, test)
         log = RunLog(run.run_id)
         log_predictions(log, images.store, "test", test, probabilities)
-        scores = score(probabilities, [images.store.labels[i] for i in test], classes)
+        scores = score(probabilities, [images.store.labels[i] for i in test], images.store.classes)
         log.tags({"tlcompare.test_opened": "true"})
         log.metrics_of_steps({0: {f"test/{name}": value for name, value in scores.metrics().items()}})
     reporter.counting("scoring on the test images", len(runs), len(runs))
 
 
-def _test_images(
-    config: RunConfig, digest: str, reporter: RunReporter, workbench: Workbench
-) -> tuple[Images, Indices, Sequence[str]]:
-    """The images of a run, which of them are the test images, and the classes.
+def _test_images(run: LoggedRun, reporter: RunReporter, workbench: Workbench) -> tuple[Images, Indices]:
+    """The images of a run, on this machine's device, and which of them are the test images.
 
     Raises:
         DataError: they are no longer those that the run was trained on, or none are for testing.
     """
+    options, digest = logged_config(f"runs:/{run.run_id}")
+    config = resolve(options, {"device": "auto"})
     backbone = get_backbone(config.model).at_size(config.image_size)
     source = find_source(config.data)
     store, split = images_and_split(config, backbone, source, reporter, workbench)
     if store.digest != digest:
         raise DataError(f"the images in {source.root} are no longer those that were trained on", "Restore them.")
     if not len(split.test):
-        raise DataError(f"{source.root} has no test images")
-    images = Images(store, backbone.preprocessing, "none", 1, config.seed, str(config.device))
-    return images, split.test, store.classes
+        raise DataError(f"{source.root} has no test images", "Add a test folder; validation images are no substitute.")
+    device = choose_compute(config).device
+    return Images(store, backbone.preprocessing, "none", 1, config.seed, device), split.test

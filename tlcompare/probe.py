@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 
@@ -60,8 +60,3 @@ def log_probe(log: RunLog, model: str, probes: Sequence[BlockProbe]) -> None:
     """Log a probe as a table and a figure."""
     log.table(f"probe/{model}.csv", pd.DataFrame([asdict(p) for p in probes]))
     log.figure(f"probe/{model}.png", draw_probe(model, probes))
-
-
-def as_probes(rows: Sequence[Mapping[str, object]]) -> list[BlockProbe]:
-    """What `asdict` made of probes."""
-    return [BlockProbe(**row) for row in rows]  # type: ignore[arg-type]

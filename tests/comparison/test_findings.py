@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,45 @@ def test_frozen_that_is_better_than_all_others(contender):
     assert worth_it("mobilenet", claims)[0] == "worse"
     assert diagnosis(forgot, claims).forgot
     assert {c.other.strategy for c in claims.with_best} == {"frozen"}
+
+
+def test_the_best_that_is_no_tail_leaves_the_tails_a_best_of_their_own(contender):
+    middle = contender("block3", 0.99, depth=0.7, unfrozen_share="0.1")
+    tails = [contender("all", 0.95, depth=1), contender("top", 0.9, depth=0.1), contender("frozen", 0.8)]
+    claims = make_claims([middle, *tails])
+    answer = response([middle, *tails], claims, margin=0.01)
+    assert answer.best.strategy == "all"
+    assert {c.contender.strategy for c in answer.too_few} == {"top", "frozen"}
+    assert {c.contender.strategy for c in claims.with_best} == {"all", "top", "frozen"}
+
+
+def test_another_frozen_configuration_is_no_rival(contender):
+    twins = [contender("all", 0.9), contender("frozen", 0.95), contender("frozen", 0.94, luck=0.003)]
+    ranked = sorted(twins, key=lambda c: -c.accuracy.estimate)
+    claims = make_claims(ranked)
+    assert worth_it("mobilenet", claims)[0] == "worse"
+    assert diagnosis(ranked, claims).unfrozen.strategy == "all"
+
+
+def test_a_class_with_one_image_is_left_open(contender):
+    made = [contender("all", 0.99), contender("frozen", 0.9)]
+    odd = [replace(c, truth=("rare", *c.truth[1:])) for c in made]
+    odd[0].right[:, 0], odd[1].right[:, 0] = 1, 0
+    found = diagnosis(odd, make_claims(odd))
+    rare = next(c for c in found.classes if c.name == "rare")
+    assert (rare.images, rare.p) == (1, 1)
+
+
+def test_each_seeds_own_division_is_told_from_a_shared_one(contender):
+    shared = [replace_params(r, val_seed="7") for r in contender("all", 0.9).runs]
+    own = [replace_params(r, val_seed=r.params["seed"]) for r in shared]
+    assert replace(contender("all", 0.9), runs=tuple(shared)).trained_on is None
+    assert replace(contender("all", 0.9), runs=tuple(own)).trained_on == 1000
+    assert replace(contender("all", 0.9), runs=tuple(own[:1])).trained_on is None
+
+
+def replace_params(run, **params):
+    return replace(run, params=run.params | params)
 
 
 def test_backbones_are_compared_by_their_best(contender):

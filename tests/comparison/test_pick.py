@@ -18,7 +18,10 @@ def test_the_best_mean_is_picked_and_its_certainty_stated(three):
     picked = pick(three)
     assert picked.winner is three[0]
     assert "10 seeds) has the best mean validation accuracy of 3 configurations." in picked.why
-    assert "Whether the best is better than 1 of the other 2 cannot be concluded (within the noise)." in picked.why
+    assert (
+        "Whether the best is better than 1 of the 2 it was compared with cannot be concluded (within the noise)."
+        in picked.why
+    )
 
 
 def test_the_run_named_is_the_winners_best(three):
@@ -40,7 +43,7 @@ def test_the_cheaper_is_good_enough_only_if_that_is_shown(three):
 
 def test_a_clear_winner(contender):
     picked = pick([contender("all", 0.97), contender("top", 0.90), contender("frozen", 0.80)])
-    assert picked.why.endswith("It is better than each of the other 2.")
+    assert picked.why.endswith("The best is better than each of the 2 it was compared with.")
 
 
 def test_few_seeds_conclude_nothing(contender):
@@ -48,6 +51,7 @@ def test_few_seeds_conclude_nothing(contender):
     assert "cannot be concluded (too few seeds: 1 comparisons need 6)" in pick(five).why
     one = [contender(s, a, seeds=1) for s, a in (("all", 0.97), ("frozen", 0.80))]
     assert "With one seed each, nothing can be concluded" in pick(one).why
+    assert pick(one, within=0.9).winner is one[0]
 
 
 def test_limits_come_first(three):

@@ -60,7 +60,13 @@ def test_scores_that_are_all_equal_still_leave_doubt(value):
     exact = stats.binomtest(200, 200).proportion_ci(0.95, "exact")
     assert found.high - value == pytest.approx(1 - exact.low)
     assert value - found.low == pytest.approx(1 - exact.low)
-    assert found.p == (1.0 if value == 0 else 0.0)
+    assert found.p == (1.0 if value == 0 else stats.binomtest(200, 200).pvalue)
+
+
+def test_one_image_proves_nothing():
+    assert interval(np.ones((10, 1))).p == 1
+    alone = interval(np.array([[1.0], [0.0], [1.0]]))
+    assert (alone.low, alone.high, alone.p) == (-1, 1, 1)
 
 
 def test_it_is_the_same_every_time():
@@ -83,6 +89,17 @@ def test_intervals_hold_the_truth_and_the_test_errs_as_often_as_it_says(world):
     assert alone / times >= 0.95 - error
     assert apart / times >= 0.95 - error
     assert rejected / times <= 0.05 + error
+
+
+def test_the_test_errs_no_less_often_than_it_says_either():
+    """Where seeds, images and tastes all count, it is not conservative."""
+    random = np.random.default_rng(1)
+    times = 300
+    rejected = 0
+    for _ in range(times):
+        a, b = WORLDS[0].runs(random, (2.0, 2.0), seeds=10, images=300)
+        rejected += interval(a - b).p <= 0.05
+    assert rejected / times == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / times))
 
 
 def test_a_real_difference_is_found():
@@ -160,4 +177,8 @@ def test_a_clear_winner_owes_little_to_luck():
 
 def test_rank_correlation():
     assert rank_correlation([1, 2, 3, 4], [10, 20, 40, 30])[0] == pytest.approx(0.8)
-    assert np.isnan(rank_correlation([1, 1, 1], [1, 2, 3])[0])
+    assert np.isnan(rank_correlation([1, 1, 1], [1, 2, 3])).all()
+    assert rank_correlation([1, 2, 3], [1, 2, 3]) == pytest.approx((1, 1 / 3))  # exact: one order of six, two-sided
+    many = np.random.default_rng(0).random((2, 30))
+    expected = stats.spearmanr(*many)
+    assert rank_correlation(*many) == pytest.approx((expected.statistic, expected.pvalue), abs=0.02)

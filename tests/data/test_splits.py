@@ -32,6 +32,23 @@ def test_it_depends_on_content_and_seed_alone():
     assert set(split(HASHES, LABELS, seed=1).val) != set(there.val)
 
 
+def test_dividing_anew_leaves_the_test_images_where_they_are():
+    there = split(HASHES, LABELS)
+    for seed in range(5):
+        anew = split(HASHES, LABELS, val_seed=seed)
+        assert list(anew.test) == list(there.test)
+        assert set(anew.val) != set(there.val)
+        assert Counter(LABELS[i] for i in anew.val) == {0: 14, 1: 6}
+        assert not set(anew.test) & {*anew.train, *anew.val}
+    given = ["test" if i % 5 == 0 else "train" for i in range(100)]
+    parts = [split(HASHES, LABELS, given, val_seed=seed) for seed in (1, 2)]
+    assert set(parts[0].val) != set(parts[1].val)
+    assert list(parts[0].test) == list(parts[1].test) == list(range(0, 100, 5))
+    given[1] = "val"
+    with pytest.raises(DataError, match=r"cannot be divided anew.*--val-seed or --resplit"):
+        split(HASHES, LABELS, given, val_seed=1)
+
+
 def test_copies_stay_together():
     hashes = [f"h{i // 4}" for i in range(100)]
     s = split(hashes, [i % 8 // 4 for i in range(100)])

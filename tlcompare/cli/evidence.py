@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from tlcompare.cli.options import Command, train_options
+from tlcompare.cli.options import PREPARING, Command, some_options
 from tlcompare.config import resolve
 from tlcompare.errors import ConfigError
 
@@ -136,7 +136,9 @@ def pick(
     from tlcompare.comparison.pick import pick as pick_one
     from tlcompare.tracking.sweeps import has_model, mark_picked
 
-    considered = candidates(run_ids, experiment, sweep)
+    considered, left_out = candidates(run_ids, experiment, sweep)
+    if left_out:
+        click.echo(f"left out {len(left_out)} run(s) without a counterpart with the same seed", err=True)
     picked = pick_one(considered, within, max_params, max_latency)
     winners = [run.run_id for run in picked.winner.runs]
     mark_picked(winners, [r.run_id for c in considered if c is not picked.winner for r in c.runs], picked.why)
@@ -201,7 +203,7 @@ def report(sweep: str, output: str, baseline: str, within: float) -> None:
 
 
 @click.command()
-@train_options
+@some_options(PREPARING)
 def probe(**options: str | None) -> None:
     """Say, before any training, how much each block knows of your classes and how much it would change.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
 from typing import Any, TypeVar
 
@@ -28,9 +28,25 @@ class _RunOption(click.Option):
 
 def train_options(command: Command) -> Command:
     """Every field of RunConfig as an option, spelled with hyphens or, as `mlflow run` does, with underscores."""
-    for option_field in reversed(fields(RunConfig)):
-        command = _run_option(option_field, option_field.name, describe(option_field.name))(command)
-    return command
+    return some_options([f.name for f in fields(RunConfig)])(command)
+
+
+PREPARING = (
+    "model data weights image_size on_bad_image val_fraction test_fraction split_seed seed device threads experiment "
+    "run_name"
+).split()
+
+
+def some_options(names: Sequence[str]) -> Callable[[Command], Command]:
+    """Some fields of RunConfig, as for `train`."""
+
+    def decorate(command: Command) -> Command:
+        for option_field in reversed(fields(RunConfig)):
+            if option_field.name in names:
+                command = _run_option(option_field, option_field.name, describe(option_field.name))(command)
+        return command
+
+    return decorate
 
 
 def fixing_options(command: Command) -> Command:

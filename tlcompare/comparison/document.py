@@ -82,8 +82,8 @@ def as_markdown(title: str, sections: Sequence[Section]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text in which no HTML is left for a Markdown viewer to take seriously."""
-    return text.replace("<", "&lt;")
+    """Text on one line in which neither HTML nor a picture is left for a Markdown viewer to take seriously."""
+    return " ".join(text.replace("<", "&lt;").replace("![", "!\\[").split())
 
 
 def _part(part: Part) -> str:

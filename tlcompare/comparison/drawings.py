@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from collections.abc import Sequence
@@ -42,7 +43,7 @@ def as_svg(figure: Figure, description: str) -> str:
     svg = re.sub(
         r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1), count=1
     )
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{_attribute(description)}" ', 1)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(description)}" ', 1)
 
 
 def draw_differences(comparisons: Sequence[Comparison], baseline: str) -> Figure:
@@ -64,7 +65,7 @@ def draw_response(answer: Response, trials: Sequence[LoggedRun]) -> Figure:
     with mpl.rc_context(_STYLE):
         figure, axes = _figure(height=3.8)
         single = [(float(t.params["depth"]), t.metrics["val/accuracy"]) for t in trials if "val/accuracy" in t.metrics]
-        axes.plot(*zip(*single, strict=True), "x", color=FAINT, label="single trials", zorder=1)
+        axes.plot([d for d, _ in single], [a for _, a in single], "x", color=FAINT, label="single trials", zorder=1)
         x = [c.depth for c in answer.points]
         y = [c.accuracy.estimate for c in answer.points]
         spread = [[c.accuracy.estimate - c.accuracy.low for c in answer.points]]
@@ -102,7 +103,7 @@ def draw_costs(contenders: Sequence[Contender]) -> Figure:
             values = [c.mean(cost) for c in contenders]
             if min(values) > 0 and max(values) > 20 * min(values):
                 axes.set_xscale("log")
-                axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+                axes.xaxis.set_major_formatter(FuncFormatter(_plainly))
             _tidy(axes)
     return figure
 
@@ -152,6 +153,11 @@ def _figure(height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def _plainly(value: float, place: int | None) -> str:
+    """A number on a logarithmic axis, written out."""
+    return f"{value:,.3g}" if value < 1000 else f"{value:,.0f}"
+
+
 def _tidy(axes: Axes) -> None:
     axes.grid(alpha=0.25, color=FAINT)
     axes.spines[["top", "right"]].set_visible(False)
@@ -161,7 +167,3 @@ def _bar(axes: Axes, value: float, ends: tuple[float, float], place: int, faint:
     colour = FAINT if faint else COLOURS[0] if value > 0 else COLOURS[1]
     mark = "o" if value > 0 else "s"
     axes.errorbar(value, place, xerr=[[value - ends[0]], [ends[1] - value]], fmt=mark, color=colour, capsize=3)
-
-
-def _attribute(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")

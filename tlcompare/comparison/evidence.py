@@ -77,8 +77,7 @@ class Contender:
     @property
     def trained_on(self) -> int | None:
         """Number of training images, where every seed had its own division of the images."""
-        own = self.runs[0].params.get("val_seed", "None") != "None"
-        return int(self.runs[0].params["train_images"]) if own else None
+        return int(self.runs[0].params["train_images"]) if _divided_anew(self.runs) else None
 
     @cached_property
     def accuracy(self) -> Interval:
@@ -88,6 +87,11 @@ class Contender:
     @cached_property
     def test_accuracy(self) -> Interval | None:
         return None if self.test is None else clipped(interval(self.test))
+
+    @property
+    def sealed(self) -> bool:
+        """Whether none of its runs was scored on the test images."""
+        return all("test/accuracy" not in r.metrics for r in self.runs)
 
     def mean(self, metric: str) -> float:
         """Mean of a metric over the seeds; NaN if a run lacks it."""
@@ -151,7 +155,7 @@ def evidence_of(sweep: str) -> Evidence:
             f'the sweep "{sweep}" has no replicates, and one seed per configuration proves nothing',
             f"Run tlcompare replicate --sweep {sweep} --top 5 --seeds 10 first.",
         )
-    divided = [r for r in finished if r.params.get("val_seed", "None") != "None"]
+    divided = [r for r in finished if _division(r) == r.params["seed"]]
     shared = [r for r in finished if r not in divided]
     taken, rest = (shared, divided) if len(shared) >= len(divided) else (divided, shared)
     found, left_out = contenders(taken)
@@ -159,23 +163,29 @@ def evidence_of(sweep: str) -> Evidence:
     return Evidence(parent, tuple(trials_of(parent.run_id)), tuple(found), tuple(left_out))
 
 
-def candidates(run_ids: Sequence[str], experiment: str | None, sweep: str | None = None) -> list[Contender]:
-    """What there is to choose from, the best first: the runs named, else the replicates of a sweep or, where there are
-    none, its trials, else every finished run of an experiment.
+def candidates(
+    run_ids: Sequence[str], experiment: str | None, sweep: str | None = None
+) -> tuple[list[Contender], list[str]]:
+    """What there is to choose from, the best first, and the runs left out: of the runs named, else the replicates of a
+    sweep or, where there are none, its trials, else every finished run of an experiment.
 
     Raises:
         TrackingError: no such run, sweep or experiment, or runs that cannot be compared.
     """
-    if sweep is not None and replicates_of(sweep_run(sweep).run_id):
-        return list(evidence_of(sweep).contenders)
-    return contenders(select_runs(run_ids, experiment, sweep))[0]
+    if sweep is not None and any(r.status == "FINISHED" for r in replicates_of(sweep_run(sweep).run_id)):
+        found = evidence_of(sweep)
+        return list(found.contenders), list(found.left_out)
+    return contenders(select_runs(run_ids, experiment, sweep))
 
 
 def contenders(runs: Sequence[LoggedRun]) -> tuple[list[Contender], list[str]]:
     """Runs by configuration, the best first, for the seeds that every configuration has; and the runs left out.
 
+    A configuration with less than half as many seeds as another is left out, so that one that was begun last does not
+    take the others' evidence away; so is one without the seed that most have, if there is none that all have.
+
     Raises:
-        TrackingError: runs on other images or another split, or without a seed in common.
+        TrackingError: runs on other images or another split, or none with an accuracy.
     """
     rows = {run.run_id: row_of(run) for run in runs}
     if differing := [name for name in _SAME if len({r.basis[name] for r in rows.values()}) > 1]:
@@ -186,16 +196,17 @@ def contenders(runs: Sequence[LoggedRun]) -> tuple[list[Contender], list[str]]:
     groups: dict[str, dict[tuple[str, str], LoggedRun]] = defaultdict(dict)
     for run in runs:
         if "val/accuracy" in run.metrics:
-            place = (run.params["seed"], run.params.get("val_seed", "None"))
+            place = (run.params["seed"], _division(run))
             groups[rows[run.run_id].configuration].setdefault(place, run)
     if not groups:
-        raise TrackingError("no run has a validation accuracy")
+        raise TrackingError("no run has a validation accuracy", "Take runs that have finished.")
+    most = max(map(len, groups.values()))
+    groups = {key: group for key, group in groups.items() if len(group) > most / 2}
     common = set.intersection(*(set(group) for group in groups.values()))
     if not common:
-        raise TrackingError(
-            f"there is no seed with which all {len(groups)} configurations were run",
-            "Name runs with the same seeds, or run tlcompare replicate --sweep NAME.",
-        )
+        count = Counter(place for group in groups.values() for place in group)
+        common = {max(sorted(count), key=lambda place: count[place])}
+        groups = {key: group for key, group in groups.items() if common <= set(group)}
     seeds = sorted(common, key=lambda place: (int(place[0]), place[1]))
     chosen = {key: tuple(group[place] for place in seeds) for key, group in groups.items()}
     first = [rows[group[0].run_id] for group in chosen.values()]
@@ -217,14 +228,14 @@ def _contender(runs: tuple[LoggedRun, ...], names: Sequence[str]) -> Contender:
     if runs[0].params["strategy_family"] == FROZEN:
         names = [n for n in names if n not in HEAD_ALONE]
     backbone = [row.backbone] if "backbone" in names else []
-    right, truth, files = _matrix(runs, "val")
+    right, truth, files = _matrix(runs, "val", whole=not _divided_anew(runs))
     sealed = any("test/accuracy" not in r.metrics for r in runs)
     return Contender(
         runs=runs,
         label=" ".join([*backbone, row.strategy, *(f"{n} {row.chosen[n]}" for n in names if n in row.chosen)]),
         baseline=runs[0].tags.get(BASELINE) == "true",
         right=right,
-        test=None if sealed else _matrix(runs, "test")[0],
+        test=None if sealed else _matrix(runs, "test", whole=True)[0],
         truth=truth,
         files=files,
     )
@@ -236,10 +247,20 @@ def _told_apart(found: Sequence[Contender]) -> list[Contender]:
     return [replace(c, label=f"{c.label} ({c.key[:6]})") if count[c.label] > 1 else c for c in found]
 
 
-def _matrix(runs: Sequence[LoggedRun], part: str) -> tuple[Scores, tuple[str, ...], tuple[str, ...]]:
-    """Right or wrong for every run and image, the class of each image and its file; images in the order of files."""
+def _division(run: LoggedRun) -> str:
+    """The seed that divided training and validation images, where it was not the split's."""
+    return run.params.get("val_seed", "None")
+
+
+def _divided_anew(runs: Sequence[LoggedRun]) -> bool:
+    return len({_division(r) for r in runs}) == len(runs) > 1
+
+
+def _matrix(runs: Sequence[LoggedRun], part: str, whole: bool) -> tuple[Scores, tuple[str, ...], tuple[str, ...]]:
+    """Right or wrong for every run and image, the class of each image and its file, in the order of the files; `whole`
+    leaves out images that not every run has."""
     tables = [predictions_of(run, part).set_index("file") for run in runs]
-    right = pd.concat([t["right"] for t in tables], axis=1).sort_index()
+    right = pd.concat([t["right"] for t in tables], axis=1, join="inner" if whole else "outer").sort_index()
     truth = pd.concat([t["true"] for t in tables])
     truth = truth[~truth.index.duplicated()].loc[right.index]
     return right.to_numpy(dtype=np.float64).T, tuple(map(str, truth)), tuple(map(str, right.index))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from tlcompare.comparison.evidence import Contender, Evidence
 from tlcompare.comparison.pick import Pick, pick
-from tlcompare.comparison.statistics import Interval, Optimism, holm, interval, optimism, rank_correlation
+from tlcompare.comparison.statistics import Interval, Optimism, holm, interval, optimism, rank_correlation, sign_flip
 from tlcompare.comparison.verdicts import BETTER, UNDECIDED, WORSE, Claims, Comparison, make_claims, not_worse
 from tlcompare.tracking.reading import LoggedRun, file_of, predictions_of
-from tlcompare.training.probe import BlockProbe
+from tlcompare.training.probe import BlockProbe, as_probes
 
 COSTS = {
     "cost/trainable_parameters": "trainable weights",
@@ -51,7 +53,8 @@ def response(contenders: Sequence[Contender], claims: Claims, margin: float) -> 
     if len({c.depth for c in tails}) < 2:
         return None
     best = tails[0]
-    found = [c for c in claims.with_best if c.contender in tails and c.other is best]
+    compared = (*claims.with_best, *claims.with_best_tail)
+    found = [c for c in compared if c.contender in tails and c.other is best]
     worse = [c for c in found if c.verdict == WORSE]
     points = tuple(sorted(tails, key=lambda c: c.depth))
     return Response(
@@ -66,7 +69,7 @@ def response(contenders: Sequence[Contender], claims: Claims, margin: float) -> 
 
 def pareto(contenders: Sequence[Contender], cost: str) -> list[str]:
     """For each contender: on the front, if none that costs no more has a higher mean; dominated, if one of those is
-    better by a 95 % interval above 0; else it cannot be concluded."""
+    better by a 95 % interval above 0 over several seeds; else it cannot be concluded."""
     states = []
     for c in contenders:
         rivals = [d for d in contenders if d is not c and d.mean(cost) <= c.mean(cost)]
@@ -74,7 +77,8 @@ def pareto(contenders: Sequence[Contender], cost: str) -> list[str]:
         if not higher:
             states.append(FRONT)
         else:
-            states.append(DOMINATED if any(d.minus(c).low > 0 for d in higher) else UNDECIDED)
+            shown = len(c.runs) > 1 and any(d.minus(c).low > 0 for d in higher)
+            states.append(DOMINATED if shown else UNDECIDED)
     return states
 
 
@@ -86,7 +90,7 @@ class ClassChange:
         name: of the class.
         images: validation images of it.
         recall: difference in recall, the unfrozen minus the frozen, in -1..1.
-        p: corrected for all classes.
+        p: the larger of the two-level and the sign-flip test's, corrected for all classes.
     """
 
     name: str
@@ -117,17 +121,22 @@ class Diagnosis:
 
 def diagnosis(contenders: Sequence[Contender], claims: Claims) -> Diagnosis | None:
     """The diagnosis of one backbone, its contenders given with the best first; None without baseline or rival."""
-    compared = [c for c in claims.with_baseline if c.contender in contenders]
+    compared = _rivals(contenders[0].backbone, claims)
     if not compared:
         return None
     unfrozen, baseline = compared[0].contender, compared[0].other
     truth = np.asarray(unfrozen.truth)
     names = sorted(set(unfrozen.truth))
-    found = [interval((unfrozen.right - baseline.right)[:, truth == n], unfrozen.trained_on) for n in names]
-    changes = [
-        ClassChange(name, int((truth == name).sum()), change, p)
-        for name, change, p in zip(names, found, holm([f.p for f in found]), strict=True)
-    ]
+    changes = []
+    for name in names:
+        of_class = (unfrozen.right - baseline.right)[:, truth == name]
+        of_class = of_class[~np.isnan(of_class).all(1)]
+        trained_on = unfrozen.trained_on and round(unfrozen.trained_on * (truth == name).mean())
+        change = interval(of_class, trained_on)
+        p = max(change.p, sign_flip(np.nanmean(of_class, 1)).p)
+        changes.append(ClassChange(name, int((truth == name).sum()), change, p))
+    corrected = holm([c.p for c in changes])
+    changes = [replace(c, p=p) for c, p in zip(changes, corrected, strict=True)]
     shares = [np.nanmean(c.right, 0) for c in (unfrozen, baseline)]
     gained, lost = (
         tuple(np.asarray(unfrozen.files)[(a > 0.5) & (b < 0.5)]) for a, b in (shares, list(reversed(shares)))
@@ -145,13 +154,19 @@ def diagnosis(contenders: Sequence[Contender], claims: Claims) -> Diagnosis | No
 def worth_it(backbone: str, claims: Claims) -> tuple[str, Comparison] | None:
     """Whether unfreezing a backbone is worth it: `better`, `worse` or `cannot conclude`, and the comparison that says
     so; None without a baseline."""
-    compared = [c for c in claims.with_baseline if c.contender.backbone == backbone]
+    compared = _rivals(backbone, claims)
     if not compared:
         return None
     better = next((c for c in compared if c.verdict == BETTER), None)
     if better is not None:
         return BETTER, better
     return (WORSE if all(c.verdict == WORSE for c in compared) else UNDECIDED), compared[0]
+
+
+def _rivals(backbone: str, claims: Claims) -> list[Comparison]:
+    """The comparisons of a backbone's baseline with every other strategy, the best first."""
+    own = [c for c in claims.with_baseline if c.contender.backbone == backbone]
+    return [c for c in own if c.contender.strategy != c.other.strategy]
 
 
 @dataclass(frozen=True)
@@ -214,12 +229,35 @@ def foresight(trials: Sequence[LoggedRun], backbone: str, probes: Sequence[dict[
 
 
 @dataclass(frozen=True)
+class Architecture:
+    """A backbone as it was run: its size with the head, the side of its images in pixels, the source of its weights."""
+
+    layers: int
+    blocks: int
+    weights: int
+    image_size: int
+    pretrained: str
+
+
+def architecture(run: LoggedRun) -> Architecture:
+    """The backbone of a run."""
+    layers = pd.read_csv(io.StringIO(file_of(run, "layers.csv")), dtype={"block": str}, keep_default_na=False)
+    return Architecture(
+        layers=len(layers),
+        blocks=sum(name.startswith("block.") for name in run.params),
+        weights=round(run.metrics["cost/total_parameters"]),
+        image_size=int(run.params["image_size"]),
+        pretrained=run.tags.get("weights", run.params["weights"]),
+    )
+
+
+@dataclass(frozen=True)
 class Findings:
     """Everything that a report says of a sweep, computed from its runs.
 
     Attributes:
         margin: below the best, in 0..1, within which the cheaper is good enough.
-        responses, diagnoses, probes, foresights: by backbone, where there is one.
+        architectures, responses, diagnoses, probes, foresights: by backbone, where there is one.
     """
 
     evidence: Evidence
@@ -228,6 +266,7 @@ class Findings:
     claims: Claims
     picked: Pick
     winner: Winner
+    architectures: dict[str, Architecture]
     responses: dict[str, Response]
     diagnoses: dict[str, Diagnosis]
     probes: dict[str, list[BlockProbe]]
@@ -252,10 +291,11 @@ def find(evidence: Evidence, baseline: str, margin: float) -> Findings:
         baseline=baseline,
         margin=margin,
         claims=claims,
-        picked=pick(evidence.contenders, margin),
+        picked=pick(evidence.contenders, margin, baseline=baseline),
         winner=winner(evidence),
+        architectures={b: architecture(own[b][0].runs[0]) for b in backbones},
         responses=responses,
         diagnoses=diagnoses,
-        probes={b: [BlockProbe(**row) for row in rows] for b, rows in probes.items()},
+        probes={b: as_probes(rows) for b, rows in probes.items()},
         foresights=found,
     )

@@ -24,8 +24,19 @@ Number = tuple[str, str, str, float, float | None, float | None, float | None, s
 def numbers_of(found: Findings) -> pd.DataFrame:
     """One row per number: section, subject, quantity, value, its 95 % interval and corrected p-value where it has them,
     and unit; accuracies and their differences are shares in 0..1."""
-    rows = [*_of_contenders(found), *_of_backbones(found), *_of_sweep(found)]
+    rows = [*_of_architectures(found), *_of_contenders(found), *_of_backbones(found), *_of_sweep(found)]
     return pd.DataFrame(rows, columns=list(_COLUMNS))
+
+
+def _of_architectures(found: Findings) -> Iterator[Number]:
+    for backbone, built in found.architectures.items():
+        yield _plain("architectures", backbone, "layers", built.layers, "layers")
+        yield _plain("architectures", backbone, "blocks", built.blocks, "blocks")
+        yield _plain("architectures", backbone, "weights with head", built.weights, "weights")
+        yield _plain("architectures", backbone, "image side", built.image_size, "px")
+    run = found.evidence.contenders[0].runs[0]
+    for name in ("train_images", "val_images", "test_images", "classes"):
+        yield _plain("method", "data", name.replace("_", " "), int(run.params[name]), name.split("_")[-1])
 
 
 def _of_contenders(found: Findings) -> Iterator[Number]:
@@ -78,6 +89,8 @@ def _of_sweep(found: Findings) -> Iterator[Number]:
     yield _plain("luck", "best trial", "validation accuracy", best.shown, "share")
     yield _plain("luck", "best trial", "corrected validation accuracy", best.corrected, "share")
     yield _plain("luck", "best trial", "optimism", best.optimism, "share")
+    if found.winner.again is not None:
+        yield _with_interval("luck", "best trial", "validation accuracy with other seeds", found.winner.again)
 
 
 def _plain(section: str, subject: str, quantity: str, value: float, unit: str) -> Number:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tlcompare.comparison.evidence import Contender
+from tlcompare.comparison.evidence import FROZEN, Contender
 from tlcompare.comparison.statistics import Interval
-from tlcompare.comparison.verdicts import UNDECIDED, compare, not_worse
+from tlcompare.comparison.verdicts import UNDECIDED, make_claims, not_worse
 from tlcompare.errors import ConfigError
 
 
@@ -30,6 +30,7 @@ def pick(
     within: float = 0.0,
     max_params: int | None = None,
     max_latency: float | None = None,
+    baseline: str = FROZEN,
 ) -> Pick:
     """The configuration with the best mean validation accuracy over its seeds, or the cheapest that is good enough.
 
@@ -40,6 +41,7 @@ def pick(
             equal ones that which trains faster.
         max_params: trainable weights it may have at most.
         max_latency: milliseconds that one image may take at most.
+        baseline: the strategy that others must beat, whose comparisons the certainty is corrected for too.
 
     Raises:
         ConfigError: nothing meets the limits.
@@ -60,7 +62,7 @@ def pick(
     best = allowed[0]
     near = [c for c in allowed if not_worse(c, best, within)] if within else [best]
     winner = min(near, key=lambda c: (c.row.trainable_weights, c.mean("cost/train_seconds")))
-    return Pick(winner, f"{_why(winner, best, near, allowed, within, limits)} {_certainty(allowed)}".strip())
+    return Pick(winner, f"{_why(winner, best, near, allowed, within, limits)} {_certainty(allowed, baseline)}".strip())
 
 
 def described(contender: Contender) -> str:
@@ -112,15 +114,19 @@ def _why(
     )
 
 
-def _certainty(allowed: Sequence[Contender]) -> str:
-    """From how many others the best can be told."""
-    best, others = allowed[0], len(allowed) - 1
-    if not others:
+def _certainty(allowed: Sequence[Contender], baseline: str) -> str:
+    """From how many others the best can be told; as it was chosen by the same runs, corrected for all comparisons."""
+    best = allowed[0]
+    if len(allowed) == 1:
         return ""
     if len(best.runs) == 1:
         return "With one seed each, nothing can be concluded about configurations: tlcompare replicate --help."
-    undecided = [c for c in compare([(best, c) for c in allowed[1:]]) if c.verdict == UNDECIDED]
+    there = any(c.strategy == baseline for c in allowed)
+    claims = make_claims(allowed, baseline if there else best.strategy)
+    compared = [c for c in (*claims.with_best, *claims.between) if c.other is best]
+    undecided = [c for c in compared if c.verdict == UNDECIDED]
+    others = f"{len(compared)} it was compared with"
     if not undecided:
-        return f"It is better than each of the other {others}."
+        return f"The best is better than each of the {others}."
     reasons = "; ".join(dict.fromkeys(c.why_undecided for c in undecided))
-    return f"Whether the best is better than {len(undecided)} of the other {others} cannot be concluded ({reasons})."
+    return f"Whether the best is better than {len(undecided)} of the {others} cannot be concluded ({reasons})."

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shlex
 from typing import Any
-
-import pandas as pd
 
 from tlcompare.comparison.document import Code, Part, Picture, Section, Table
 from tlcompare.comparison.drawings import (
@@ -18,7 +15,7 @@ from tlcompare.comparison.drawings import (
     draw_probe,
     draw_response,
 )
-from tlcompare.comparison.evidence import Contender, Evidence
+from tlcompare.comparison.evidence import FROZEN, Contender
 from tlcompare.comparison.findings import (
     COSTS,
     Diagnosis,
@@ -30,6 +27,7 @@ from tlcompare.comparison.findings import (
 )
 from tlcompare.comparison.pick import described, shown
 from tlcompare.comparison.standing import HEADINGS, cells, p_value, points
+from tlcompare.comparison.statistics import ALPHA, holm
 from tlcompare.comparison.verdicts import BETTER, RULE, UNDECIDED, WORSE, Comparison
 from tlcompare.config import flag
 from tlcompare.study.space import presets
@@ -43,7 +41,7 @@ def sections_of(found: Findings) -> list[Section]:
     """The report, section by section."""
     sections = [
         Section("Verdict", _verdict(found)),
-        Section("Architectures", _architectures(found.evidence)),
+        Section("Architectures", _architectures(found)),
         Section("Comparison", _comparison(found)),
         Section("Unfreezing strategies", _strategies(found)),
         Section("Optimal strategy", _optimal(found)),
@@ -69,6 +67,9 @@ def verdict_of(backbone: str, found: Findings) -> str:
     verdict, c = answer
     against = f"{described(c.contender)} against {shown(c.other.accuracy)} `{found.baseline}`"
     numbers = f"{points(c.difference)} points, p = {p_value(c.p)}"
+    if found.baseline != FROZEN:
+        said = f"cannot conclude ({c.why_undecided})" if verdict == UNDECIDED else f"{c.contender.label} is {verdict}"
+        return f"**{backbone} against `{found.baseline}`: {said}.** {against}: {numbers}."
     if verdict == BETTER:
         return f"**{backbone}: unfreezing is worth it.** {against}: {numbers}."
     if verdict == WORSE:
@@ -90,33 +91,32 @@ def _verdict(found: Findings) -> list[Part]:
             f"**{which}:** {said}; the best of {c.contender.backbone} against that of {c.other.backbone}: {numbers}."
         )
     parts.append(f"**The choice:** {found.picked.why}")
-    test = found.picked.winner.test_accuracy
-    if test is None:
+    test, opened = found.picked.winner.test_accuracy, opening(found.evidence.sweep)
+    if not opened:
         parts.append("The test set is sealed: `tlcompare finalize` opens it, once, when all choosing is over.")
+    elif test is None:
+        parts.append(f"The test set was {opened}; not all runs were scored: `tlcompare finalize` goes on.")
     else:
-        parts.append(f"On the test set, {opening(found.evidence.sweep)}, it has {shown(test)}.")
+        parts.append(f"On the test set, {opened}, it has {shown(test)}.")
     return parts
 
 
-def _architectures(evidence: Evidence) -> list[Part]:
+def _architectures(found: Findings) -> list[Part]:
     rows = []
-    for backbone in evidence.backbones:
-        first = evidence.of(backbone)[0]
-        run = first.runs[0]
-        layers = pd.read_csv(io.StringIO(file_of(run, "layers.csv")))
-        metric = run.metrics
+    for backbone, built in found.architectures.items():
+        first = found.evidence.of(backbone)[0]
         rows.append(
             [
                 backbone,
-                f"{len(layers)}",
-                f"{layers['block'].nunique()}",
-                f"{metric['cost/total_parameters']:,.0f}",
-                run.params["image_size"],
+                f"{built.layers}",
+                f"{built.blocks}",
+                f"{built.weights:,}",
+                f"{built.image_size}",
                 f"{first.mean('cost/latency_p50_ms'):.2f}",
                 f"{first.mean('cost/latency_p95_ms'):.2f}",
                 f"{first.mean('cost/seconds_per_100_images'):.3f}",
                 f"{first.mean('cost/model_mb'):.1f}",
-                run.tags.get("weights", run.params["weights"]),
+                built.pretrained,
             ]
         )
     headings = ["backbone", "layers", "blocks", "weights with head", "image side (px)", "latency p50 (ms)"]
@@ -240,13 +240,19 @@ def _diagnoses(found: Findings) -> list[Part]:
         parts.append(Picture(as_svg(draw_classes(d), caption), caption))
         lists = [
             f"{len(files)} {what}" + (f", such as {', '.join(files[:_SHOWN_FILES])}" if files else "")
-            for what, files in (("right only when unfrozen", d.gained), ("right only when frozen", d.lost))
+            for what, files in (("right only so", d.gained), (f"right only with {d.baseline.strategy}", d.lost))
         ]
-        parts.append(f"**{backbone}.** Validation images that most seeds have: {'; '.join(lists)}.")
-        told = (
-            "better than every other strategy: unfreezing made it forget" if d.forgot else "not better than all others"
+        parts.append(
+            f"**{backbone}.** Validation images that most seeds of {d.unfrozen.label} have: {'; '.join(lists)}."
         )
+        told = "better than every other strategy: training more made it forget" if d.forgot else "not better than all"
         parts.append(f"`{d.baseline.strategy}` is {told}.")
+    widest = max(found.evidence.contenders, key=lambda c: c.gap)
+    least = min(found.evidence.contenders, key=lambda c: c.gap)
+    parts.append(
+        f"Overfitting: {widest.label} is most accurate on training images compared with validation, by "
+        f"{widest.gap * 100:+.2f} points; {least.label} least, by {least.gap * 100:+.2f}."
+    )
     rows = [
         [
             c.label,
@@ -280,7 +286,8 @@ def _luck(found: Winner) -> list[Part]:
         f"The best of {best.candidates} finished trials has {best.shown:.2%} on validation. Chosen on some of these "
         f"images and scored on the others, its kind of choice has {best.corrected:.2%}: the choice alone makes it look "
         f"{best.optimism * 100:.2f} points better (bootstrap of the selection, Tsamardinos et al. 2018). "
-        "That is the luck of the images; the luck of its seed shows when it is run again."
+        "That is the luck of the images; the luck of its seed shows when it is run again. Neither takes away that "
+        "every run keeps its best epoch on these images."
     )
     if found.again is not None:
         text += f" Its configuration with seeds it was not chosen by has {shown(found.again)}."
@@ -298,7 +305,9 @@ def _probes(found: Findings) -> list[Part]:
                 f"{name}: Spearman {rho:+.2f}, p = {p_value(p)}"
                 for name, (rho, p) in (("ridge accuracy", seen.ridge), ("relative gradient", seen.gradient))
             ]
-            foresaw = any(rho > 0 and p <= 0.05 for rho, p in (seen.ridge, seen.gradient))
+            corrected = holm([1.0 if p != p else p for _, p in (seen.ridge, seen.gradient)])
+            signs = (seen.ridge[0] > 0, seen.gradient[0] > 0)
+            foresaw = any(positive and p <= ALPHA for positive, p in zip(signs, corrected, strict=True))
             parts.append(
                 f"**{backbone}:** over {seen.trials} trials that train something, {'; '.join(said)}. The probe "
                 f"{'foresaw some of' if foresaw else 'did not foresee'} the ranking."
@@ -319,8 +328,9 @@ def _method(found: Findings) -> list[Part]:
         f"classes (digest {run.params['data_digest']}).",
         "A seed sets the head's initial weights, the order of images and the views. Intervals: two-level bootstrap "
         "over seeds and images, the same draws for all, with deviations rescaled to the two-way random-effects "
-        "variance and Student's t. Sign-flip permutation over seeds; Holm over all comparisons in this report; recall "
-        "of classes is corrected on its own.",
+        "variance and Student's t. Sign-flip permutation over seeds; Holm over all comparisons with the "
+        "baseline, with the best and between backbones; recall of classes is corrected on its own. The knee, the "
+        "choice and the Pareto front rest on single intervals.",
         ", ".join(f"{name} {value}" for name, value in environment.items()) + ".",
     ]
 
@@ -339,6 +349,10 @@ def _caveats(found: Findings) -> list[Part]:
     if evidence.left_out:
         caveats.append(f"{len(evidence.left_out)} runs without a counterpart in every configuration were left out.")
     caveats.append(
+        "Every run keeps the epoch that is best on validation, so all validation accuracies are a little too high, "
+        "those that fluctuate most the most."
+    )
+    caveats.append(
         "Configurations differ in what their names show, such as the learning rate: depth is not isolated where that "
         "differs too. Those run again were the best of the sweep on these validation images, which favours them "
         "against the baselines; the test set does not."
@@ -350,7 +364,7 @@ def _commands(found: Findings) -> list[Part]:
     evidence = found.evidence
     name = evidence.sweep.tags["tlcompare.sweep"]
     lines = [_sweep_command(evidence.sweep, name, len(evidence.trials))]
-    lines.append(evidence.sweep.tags.get(REPLICATED, f"tlcompare replicate --sweep {name}"))
+    lines += evidence.sweep.tags.get(REPLICATED, f"tlcompare replicate --sweep {name}").splitlines()
     if OPENED_AT in evidence.sweep.tags:
         lines.append(f"tlcompare finalize --sweep {name}")
     lines.append(

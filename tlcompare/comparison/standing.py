@@ -19,10 +19,10 @@ HEADINGS = (
     "validation accuracy",
     "sd",
     "against the baseline",
-    "p",
+    "p (baseline)",
     "verdict",
     "against the best",
-    "p ",
+    "p (best)",
     "test accuracy",
     "trainable weights",
     "training s",
@@ -39,7 +39,7 @@ def standing(contenders: Sequence[Contender], claims: Claims) -> list[dict[str, 
             "strategy": c.strategy,
             "seeds": len(c.runs),
             **_flat("val_accuracy", c.accuracy),
-            "val_sd": c.spread("val/accuracy"),
+            "val_sd": c.spread("val/accuracy") if len(c.runs) > 1 else None,
             **_flat("test_accuracy", c.test_accuracy),
         }
         for name, comparison in (("baseline", claims.against_baseline(c)), ("best", claims.against_best(c))):
@@ -83,10 +83,16 @@ def cells(contender: Contender, claims: Claims) -> list[str]:
         base.verdict if base else "-",
         points(best.difference) if best else "-",
         p_value(best.p) if best else "-",
-        shown(contender.test_accuracy) if contender.test_accuracy else "sealed",
+        _test(contender),
         f"{contender.row.trainable_weights:,}",
         f"{contender.mean('cost/train_seconds'):.2f}",
     ]
+
+
+def _test(contender: Contender) -> str:
+    if contender.test_accuracy:
+        return shown(contender.test_accuracy)
+    return "sealed" if contender.sealed else "scored in part"
 
 
 def points(x: Interval) -> str:
@@ -95,6 +101,8 @@ def points(x: Interval) -> str:
 
 
 def p_value(p: float) -> str:
+    if p != p:
+        return "-"
     return f"{p:.3f}" if p >= 0.001 else "<0.001"
 
 

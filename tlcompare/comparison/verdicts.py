@@ -69,11 +69,14 @@ class Claims:
     Attributes:
         with_baseline: every contender against the baseline of its backbone.
         with_best: every contender against the best of its backbone.
+        with_best_tail: every contender that trains everything from some layer on against the best of these, where that
+            is not the best of all.
         between: the best of each backbone against the best of all.
     """
 
     with_baseline: tuple[Comparison, ...]
     with_best: tuple[Comparison, ...]
+    with_best_tail: tuple[Comparison, ...]
     between: tuple[Comparison, ...]
 
     def against_baseline(self, contender: Contender) -> Comparison | None:
@@ -100,27 +103,31 @@ def make_claims(contenders: Sequence[Contender], baseline: str = FROZEN) -> Clai
         raise ConfigError(f'--baseline "{baseline}" is none of the strategies compared', f"{near} {there}".strip())
     to_baseline: list[tuple[Contender, Contender]] = []
     to_best: list[tuple[Contender, Contender]] = []
+    to_tail: list[tuple[Contender, Contender]] = []
     bests = {c.backbone: c for c in reversed(contenders)}
     for backbone, best in bests.items():
         own = [c for c in contenders if c.backbone == backbone]
         base = next((c for c in own if c.strategy == baseline), None)
         to_baseline += [(c, base) for c in own if base is not None and c is not base]
         to_best += [(c, best) for c in own if c is not best and c is not base and best is not base]
+        tails = [c for c in own if c.is_tail]
+        to_tail += [(c, tails[0]) for c in tails[1:] if tails[0] is not best]
     between = [(best, contenders[0]) for best in bests.values() if best is not contenders[0]]
-    every = {(c.contender, c.other): c for c in compare(list(dict.fromkeys([*to_baseline, *to_best, *between])))}
+    pairs = list(dict.fromkeys([*to_baseline, *to_best, *to_tail, *between]))
+    every = {(c.contender, c.other): c for c in compare(pairs)}
 
     def chosen(pairs: Sequence[tuple[Contender, Contender]]) -> tuple[Comparison, ...]:
         return tuple(every[pair] for pair in pairs)
 
     turned = tuple(c.turned for c in chosen(to_baseline) if c.contender is bests[c.contender.backbone])
     against = tuple(c for c in chosen(to_baseline) if c.other is bests[c.contender.backbone])
-    return Claims(chosen(to_baseline), (*chosen(to_best), *turned, *against), chosen(between))
+    return Claims(chosen(to_baseline), (*chosen(to_best), *turned, *against), chosen(to_tail), chosen(between))
 
 
 def not_worse(contender: Contender, other: Contender, margin: float) -> bool:
     """Whether the contender is shown to be at most `margin` (in 0..1) below the other: the whole 95 % interval of the
-    difference is above that."""
-    return contender is other or contender.minus(other).low > -margin
+    difference is above that. One seed shows nothing."""
+    return contender is other or (len(contender.runs) > 1 and contender.minus(other).low > -margin)
 
 
 def compare(pairs: Sequence[tuple[Contender, Contender]]) -> list[Comparison]:

@@ -56,7 +56,8 @@ def make_split(
         (parts[part] if part else free).append(i)
     test_given, val_given = bool(parts["test"]), bool(parts["val"])
     if val_seed is not None and val_given:
-        raise DataError("the data has its own validation images, which cannot be divided anew", "Leave --val-seed out.")
+        hint = "Leave --val-seed or --resplit out."
+        raise DataError("the data has its own validation images, which cannot be divided anew", hint)
     seeds = (seed, val_seed)
     if free:
         _deal(parts, free, hashes, labels, classes, val_fraction, test_fraction, seeds)

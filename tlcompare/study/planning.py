@@ -11,14 +11,14 @@ from tlcompare.backbones.registry import get_backbone
 from tlcompare.config import RunConfig, checked, flag, resolve
 from tlcompare.errors import ConfigError, StudyError, WeightsError
 from tlcompare.preparation import Prepared, Workbench, prepare
-from tlcompare.probe import as_probes, run_probe
+from tlcompare.probe import run_probe
 from tlcompare.study.objective import Objective, make_objectives
 from tlcompare.study.search import Candidate, Search, bind, models_of
 from tlcompare.study.space import Choices, parse_space, presets, read_space
 from tlcompare.study.studies import Definition
 from tlcompare.training.device import share_of_threads
 from tlcompare.training.epochs import Epoch
-from tlcompare.training.probe import suggestions
+from tlcompare.training.probe import as_probes, suggestions
 
 EMBEDDED_MODEL = "efficientnet_lite0"
 _SMALL = {"image_size": 64, "epochs": 5}

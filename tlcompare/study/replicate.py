@@ -73,13 +73,17 @@ def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: 
             view.say(warning)
         work = _Replication(parent, sweep, chosen, wanted, view)
         try:
-            RunLog(parent.run_id).tags({REPLICATED: again})
             work.run(jobs)
         except (KeyboardInterrupt, SystemExit):
             view.say(f"Interrupted; {work.done} of {len(wanted)} runs are done and stay. Go on with: {again}")
             raise
         if work.failures:
-            raise StudyError(f"{len(work.failures)} runs failed, the first with: {work.failures[0]}", f"Again: {again}")
+            raise StudyError(
+                f"{len(work.failures)} runs failed, the first with: {work.failures[0]}",
+                f"Mend that, or lower --top to leave the configuration out. Again: {again}",
+            )
+        before = parent.tags.get(REPLICATED, "").splitlines()
+        RunLog(parent.run_id).tags({REPLICATED: "\n".join(dict.fromkeys([*before, again]))})
     return (
         f"replicated   {len(chosen)} configurations of {sweep} with seeds {first} to {first + seeds - 1}\n"
         f"compare      tlcompare compare --sweep {sweep} --evidence\n"
@@ -95,16 +99,25 @@ def _choose(trials: Sequence[LoggedRun], sweep: str, top: int) -> list[Choice]:
         if run.status == "FINISHED" and "val/accuracy" in run.metrics:
             groups.setdefault(run.tags["tlcompare.configuration"], []).append(run)
     if not groups:
-        raise TrackingError(f'no trial of the sweep "{sweep}" has finished')
+        raise TrackingError(f'no trial of the sweep "{sweep}" has finished', f"tlcompare sweep --name {sweep}")
     means = {key: sum(r.metrics["val/accuracy"] for r in runs) / len(runs) for key, runs in groups.items()}
     best = sorted(groups, key=lambda key: -means[key])[:top]
-    given = [key for key, runs in groups.items() if any(r.tags.get(BASELINE) == "true" for r in runs)]
+    given = [key for key, runs in groups.items() if any(map(_is_baseline, runs))]
     found = []
     for key in dict.fromkeys([*given, *best]):
         run = groups[key][0]
         options, _ = logged_config(f"runs:/{run.run_id}")
         found.append(Choice(key, resolve(options), key in given))
+    if not found:
+        raise StudyError(f'--top 0: the sweep "{sweep}" has no baselines to run again', "Give --top 1 or more.")
     return found
+
+
+def _is_baseline(run: LoggedRun) -> bool:
+    """Whether the sweep tried it in any case; in sweeps that did not write that down, `frozen` and `all`."""
+    if BASELINE in run.tags:
+        return run.tags[BASELINE] == "true"
+    return run.params["strategy_family"] in ("frozen", "all")
 
 
 class _Replication:
@@ -125,6 +138,7 @@ class _Replication:
         self._view = view
         self.done = 0
         self.failures: list[str] = []
+        self._in_a_row = 0
 
     def run(self, jobs: int) -> None:
         there = self._there()
@@ -169,7 +183,7 @@ class _Replication:
         }
         for number, (choice, config) in enumerate(missing):
             stop_if_asked()
-            if len(self.failures) >= _FAILURES_IN_A_ROW:
+            if self._in_a_row >= _FAILURES_IN_A_ROW:
                 return
             run_id = open_replicate(self._parent.run_id, self._sweep, config, choice.baseline)
             later = (c for _, c in missing[number + 1 :] if c in heads)
@@ -193,9 +207,11 @@ class _Replication:
     def ended(self, job: Job, outcome: Outcome) -> None:
         if outcome.state == "finished":
             self.done += 1
+            self._in_a_row = 0
             result = f"{outcome.metrics['val/accuracy']:.2%}  {outcome.metrics['cost/train_seconds']:.1f} s"
         else:
             end_trial(job.run_id, "failed", outcome.reason, outcome.detail)
+            self._in_a_row += 1
             self.failures.append(f"{job.label}: {outcome.reason}")
             result = f"FAILED: {outcome.reason}"
         self._view.ended(job, result, "", self.done)

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tlcompare.config import RunConfig, resolve
 from tlcompare.errors import StudyError, TrackingError, UserError
-from tlcompare.probe import as_probes, log_probe
+from tlcompare.probe import log_probe
 from tlcompare.study.engines import Engine, InProcess, Job, Outcome, Processes
 from tlcompare.study.objective import front, shown_value
 from tlcompare.study.planning import Plan, Request, make_plan
@@ -54,6 +54,7 @@ from tlcompare.tracking.sweeps import (
 from tlcompare.tracking.views import save_view
 from tlcompare.training.epochs import Epoch
 from tlcompare.training.heads import train_together
+from tlcompare.training.probe import as_probes
 
 _FAILURES_IN_A_ROW = 5
 _SQLITE_JOBS = 4

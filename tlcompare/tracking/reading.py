@@ -104,9 +104,11 @@ def replicates_of(parent_run_id: str) -> list[LoggedRun]:
     return [r for r in _below(parent_run_id) if r.tags.get(ROLE) == "replicate"]
 
 
-def opened_elsewhere(run: LoggedRun, sweep_run_id: str) -> int:
-    """How many runs that do not belong to a sweep were scored on the test images of this run."""
-    same = [f"params.{name} = '{run.params[name]}'" for name in ("data_digest", "split_seed", "test_fraction")]
+def opened_elsewhere(run: LoggedRun, sweep_run_id: str, own_split: bool) -> int:
+    """How many runs that do not belong to a sweep were scored on the test images of this run; `own_split` where the
+    data came with its test images."""
+    names = ["data_digest"] if own_split else ["data_digest", "split_seed", "test_fraction"]
+    same = [f"params.{name} = '{run.params[name]}'" for name in names]
     with readable():
         everywhere = [e.experiment_id for e in client().search_experiments()]
         found = _search(everywhere, " AND ".join([*same, "tags.`tlcompare.test_opened` = 'true'"]))
@@ -122,7 +124,8 @@ def file_of(run: LoggedRun, path: str) -> str:
     try:
         return str(mlflow.artifacts.load_text(f"{run.artifacts}/{path}"))
     except (mlflow.MlflowException, OSError) as e:
-        raise TrackingError(f"run {run.run_id} in {shown_uri()} holds no {path}: {first_line(e)}") from e
+        hint = "Its artifacts were deleted, or lie where this machine cannot read them."
+        raise TrackingError(f"run {run.run_id} in {shown_uri()} holds no {path}: {first_line(e)}", hint) from e
 
 
 def predictions_of(run: LoggedRun, part: str) -> pd.DataFrame:
@@ -132,7 +135,8 @@ def predictions_of(run: LoggedRun, part: str) -> pd.DataFrame:
         TrackingError: the run did not log them.
     """
     text = io.StringIO(file_of(run, f"predictions/{part}.csv"))
-    return pd.read_csv(text, usecols=["file", "true", "predicted", "right"], dtype={"file": str}, keep_default_na=False)
+    kinds = {"file": str, "true": str, "predicted": str, "right": int}
+    return pd.read_csv(text, usecols=list(kinds), dtype=kinds, keep_default_na=False)
 
 
 def _below(parent_run_id: str) -> list[LoggedRun]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,6 +81,11 @@ def suggestions(probes: Sequence[BlockProbe]) -> tuple[str, ...]:
     changes = max(range(len(probes)), key=lambda i: probes[i].relative_gradient)
     starts = (min(knows + 1, len(blocks) - 1), changes)
     return tuple(dict.fromkeys(blocks[-1] if i == len(blocks) - 1 else f"{blocks[i]}-{blocks[-1]}" for i in starts))
+
+
+def as_probes(rows: Sequence[Mapping[str, object]]) -> list[BlockProbe]:
+    """What `asdict` made of probes."""
+    return [BlockProbe(**row) for row in rows]  # type: ignore[arg-type]
 
 
 def _nearest_mean(x: NDArray[np.float32], truth: NDArray[np.int64], others: NDArray[np.float32]) -> NDArray[np.int64]:
