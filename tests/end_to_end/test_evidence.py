@@ -169,10 +169,10 @@ def test_every_number_of_the_report_is_found_again(place):
     lines = markdown.splitlines()
     cells = [c for line in lines if line.startswith("| ") for c in line.split("|")[2:-1] if "package" not in c]
     numbers = [n for cell in cells for n in re.findall(r"(?<![\w<.])\d[\d,]*(?:\.\d+)?(?![\w.])", cell)]
-    prose = [line for line in lines if not line.startswith(("|", "`", "torch"))]
+    prose = [line for line in lines if not line.startswith(("|", "tlcompare "))]
     numbers += [n for line in prose for n in re.findall(r"\d[\d,]*\.\d+(?=%| points|, |\])", line)]
     numbers = [n for n in numbers if n not in ("2.00", "95")]  # the margin that was asked for, and the level
-    assert len(numbers) > 200
+    assert len(numbers) > 120
     assert [n for n in numbers if n not in known] == []
 
     logged = {f.path for f in MlflowClient().list_artifacts(parent().info.run_id, "report")}
@@ -441,7 +441,7 @@ def test_two_backbones_are_compared_by_their_best(workplace, photos):
     run("sweep", *fixed, "--trials", 2, "--seeds", 2)
     rows = json.loads(run("compare", "--sweep", "default-1", "--evidence", "--format", "json").stdout)
     assert {row["backbone"] for row in rows} == set(models.split(","))
-    assert all(row["configuration"] == f"{row['backbone']} frozen" for row in rows)
+    assert all(row["configuration"].startswith(f"{row['backbone']} frozen") for row in rows)
     run("report", "--sweep", "default-1", "-o", "two.html")
     text = (workplace / "two.md").read_text()
     assert "RANDOM WEIGHTS" in text

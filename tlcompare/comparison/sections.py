@@ -368,7 +368,7 @@ def _commands(found: Findings) -> list[Part]:
     if OPENED_AT in evidence.sweep.tags:
         lines.append(f"tlcompare finalize --sweep {name}")
     lines.append(
-        f"tlcompare report --sweep {name} --baseline {shlex.quote(found.baseline)} --within {found.margin:.4%}"
+        f"tlcompare report --sweep {name} --baseline {shlex.quote(found.baseline)} --within {found.margin * 100:g}%"
     )
     best = found.picked.winner
     return [
