@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from tlcompare.comparison.document import Code, Part, Picture, Section, Table
@@ -238,12 +239,10 @@ def _diagnoses(found: Findings) -> list[Part]:
         against = f"{d.unfrozen.label} minus that of {d.baseline.strategy}"
         caption = f"{backbone}: recall of {against}, by class. Grey: cannot conclude."
         parts.append(Picture(as_svg(draw_classes(d), caption), caption))
-        lists = [
-            f"{len(files)} {what}" + (f", such as {', '.join(files[:_SHOWN_FILES])}" if files else "")
-            for what, files in (("right only so", d.gained), (f"right only with {d.baseline.strategy}", d.lost))
-        ]
+        gained, lost = _listed(d.gained), _listed(d.lost)
         parts.append(
-            f"**{backbone}.** Validation images that most seeds of {d.unfrozen.label} have: {'; '.join(lists)}."
+            f"**{backbone}.** Most seeds of {d.unfrozen.label} are right and most of {d.baseline.strategy} wrong on "
+            f"{gained} of the validation images; the other way round on {lost}."
         )
         told = "better than every other strategy: training more made it forget" if d.forgot else "not better than all"
         parts.append(f"`{d.baseline.strategy}` is {told}.")
@@ -278,6 +277,12 @@ def _diagnoses(found: Findings) -> list[Part]:
         "does not overfit can be worse on it than on validation."
     )
     return parts
+
+
+def _listed(files: Sequence[str]) -> str:
+    """How many images, and the first few of them."""
+    few = ", ".join([*files[:_SHOWN_FILES], *(["..."] if len(files) > _SHOWN_FILES else [])])
+    return f"{len(files)} images" + (f" ({few})" if files else "")
 
 
 def _luck(found: Winner) -> list[Part]:

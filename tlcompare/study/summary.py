@@ -58,6 +58,7 @@ def leave_summary(log: SweepLog, name: str, study: optuna.Study, plan: Plan, sto
         lines += _crowned(best[0], log, name, plan)
         log.tags({"tlcompare.best_run": best[0].user_attrs["run_id"], "tlcompare.best_trial": best[0].number})
     lines.append(f"table        tlcompare compare --sweep {name}")
+    lines.append(f"make sure    tlcompare replicate --sweep {name}")
     lines.append(f"choose       tlcompare pick --sweep {name}")
     lines.append(f"look         {link}")
     log.tags({"mlflow.note.content": _note(name, stopped, study, plan, runs, trials, best)})
@@ -130,5 +131,5 @@ def _note(
 The best of {len(trials)} trials looks better on validation than it is: it was chosen there. The test set is sealed.
 
 Figures are under *Artifacts*, all of them interactive in `figures/sweep.html`. `tlcompare compare --sweep {name}` · \
-`tlcompare pick --sweep {name}`
+`tlcompare replicate --sweep {name}` · `tlcompare pick --sweep {name}`
 """
