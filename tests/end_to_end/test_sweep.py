@@ -75,6 +75,7 @@ def test_a_sweep_leaves_everything_in_optuna_and_mlflow(sweep, tlcompare):
     assert above.info.status == "FINISHED"
     assert above.data.params["space"] == "default"
     assert not above.data.metrics
+    assert "chosen on some of the images and scored on the others" in above.data.tags["mlflow.note.content"]
     for run in runs:
         assert {"backbone", "strategy", "strategy_family", "depth", "lr", "seed", "block.top"} <= set(run.data.params)
         for name in ("unfrozen_layers", "trainable_fraction", "log10_lr"):

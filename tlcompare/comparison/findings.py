@@ -186,12 +186,21 @@ class Winner:
 
 def winner(evidence: Evidence) -> Winner:
     """What is to be said of the best trial of a sweep."""
-    finished = [r for r in evidence.trials if r.status == "FINISHED" and "val/accuracy" in r.metrics]
-    right = np.stack([predictions_of(r, "val").sort_values("file")["right"].to_numpy(float) for r in finished])
-    best = finished[int(right.mean(1).argmax())]
+    best, corrected = luck(evidence.trials)
     key = best.tags["tlcompare.configuration"]
     again = next((c.accuracy for c in evidence.contenders if c.key == key), None)
-    return Winner(best, optimism(right), again)
+    return Winner(best, corrected, again)
+
+
+def luck(trials: Sequence[LoggedRun]) -> tuple[LoggedRun, Optimism]:
+    """The finished trial with the best validation accuracy, and how much of that the choice itself has made.
+
+    Args:
+        trials: of one sweep, at least one of them finished.
+    """
+    finished = [r for r in trials if r.status == "FINISHED" and "val/accuracy" in r.metrics]
+    right = np.stack([predictions_of(r, "val").sort_values("file")["right"].to_numpy(float) for r in finished])
+    return finished[int(right.mean(1).argmax())], optimism(right)
 
 
 @dataclass(frozen=True)

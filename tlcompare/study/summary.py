@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tlcompare.comparison.charts import draw, page
 from tlcompare.comparison.figures import sweep_charts
+from tlcompare.comparison.findings import luck
 from tlcompare.comparison.trials import trials_table
 from tlcompare.errors import TrackingError
 from tlcompare.study.importance import importance
@@ -63,6 +64,17 @@ def leave_summary(log: SweepLog, name: str, study: optuna.Study, plan: Plan, sto
     lines.append(f"look         {link}")
     log.tags({"mlflow.note.content": _note(name, stopped, study, plan, runs, trials, best)})
     return "\n".join(lines)
+
+
+def _luck(runs: Sequence[LoggedRun]) -> str:
+    """How much better the best looks for having been chosen."""
+    if not any(r.status == "FINISHED" for r in runs):
+        return ""
+    _, found = luck(runs)
+    return (
+        f"The best of {found.candidates} finished trials, {found.shown:.2%}, was chosen on validation and looks better "
+        f"there than it is: chosen on some of the images and scored on the others, its kind has {found.corrected:.2%}."
+    )
 
 
 def _counts(study: optuna.Study) -> str:
@@ -128,7 +140,7 @@ def _note(
 {stopped[:1].upper() + stopped[1:]}: {_counts(study)}. Space `{plan.definition.space_name}`, backbones \
 {", ".join(plan.definition.models)}, sampler {plan.definition.sampler}, pruner {plan.definition.pruner}.
 
-The best of {len(trials)} trials looks better on validation than it is: it was chosen there. The test set is sealed.
+{_luck(runs)} The test set is sealed.
 
 Figures are under *Artifacts*, all of them interactive in `figures/sweep.html`. `tlcompare compare --sweep {name}` · \
 `tlcompare replicate --sweep {name}` · `tlcompare pick --sweep {name}`
