@@ -13,14 +13,13 @@ from tlcompare.config import RunConfig, resolve
 from tlcompare.data.sources import find_source
 from tlcompare.data.splits import Indices
 from tlcompare.errors import DataError, TrackingError
-from tlcompare.files import cache_dir, locked
 from tlcompare.preparation import Workbench, images_and_split
 from tlcompare.progress import RunReporter, reporting
 from tlcompare.tracking.models import load_model
 from tlcompare.tracking.reading import FINALISTS, OPENED_AT, OPENED_BY, LoggedRun, file_of, opened_elsewhere, opening
 from tlcompare.tracking.record import log_predictions
 from tlcompare.tracking.runs import RunLog, logged_config, require_store, stop_if_asked, terminable
-from tlcompare.tracking.sweeps import has_model
+from tlcompare.tracking.sweeps import alone_with, has_model
 from tlcompare.training.batches import Images
 from tlcompare.training.device import choose_compute
 from tlcompare.training.evaluate import predict, score
@@ -58,7 +57,7 @@ def finalize(sweep: str, again: bool = False) -> str:
     if not todo:
         return f"The test set of {sweep} was {opened}. Its scores stand; nothing was scored again."
     workbench = Workbench()
-    with reporting(len(todo)) as reporter, terminable(), locked(cache_dir() / "finalized" / parent.run_id):
+    with reporting(len(todo)) as reporter, terminable(), alone_with(parent.run_id):
         own_split = _require_ready(todo, reporter, workbench)
         if seen := opened_elsewhere(runs[0], parent.run_id, own_split):
             reporter.say(f"warning: {seen} other run(s) had already been scored on these test images")

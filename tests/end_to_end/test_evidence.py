@@ -462,6 +462,8 @@ def test_interrupted_replicates_go_on(workplace, photos):
     deadline = time.monotonic() + 120
     while len([r for r in below("replicate") if r.info.status == "FINISHED"]) < 2 and time.monotonic() < deadline:
         time.sleep(0.2)
+    second = run("replicate", "--sweep", "default-1", "--seeds", "40", code=2)
+    assert "another command is adding to this sweep's results" in second.stderr
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     done = {r.info.run_id for r in below("replicate") if r.info.status == "FINISHED"}

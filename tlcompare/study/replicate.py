@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from tlcompare.config import RunConfig, resolve
 from tlcompare.errors import StudyError, TrackingError
-from tlcompare.files import cache_dir, locked
 from tlcompare.freezing.strategy import make_plan
 from tlcompare.preparation import Prepared, Workbench, prepare
 from tlcompare.study.engines import Engine, InProcess, Job, Outcome, Processes
@@ -16,7 +15,7 @@ from tlcompare.study.reuse import cuts_worth_keeping
 from tlcompare.study.view import View, viewing
 from tlcompare.tracking.reading import BASELINE, LoggedRun, replicates_of, sweep_run, trials_of, warning_if_opened
 from tlcompare.tracking.runs import RunLog, logged_config, require_store, stop_if_asked, terminable
-from tlcompare.tracking.sweeps import REPLICATED, discard_trial, end_trial, open_replicate
+from tlcompare.tracking.sweeps import REPLICATED, alone_with, discard_trial, end_trial, open_replicate
 from tlcompare.training.epochs import Epoch
 from tlcompare.training.heads import train_together
 
@@ -68,7 +67,7 @@ def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: 
         for c in chosen
     ]
     again = f"tlcompare replicate --sweep {sweep} --top {top} --seeds {seeds}{' --resplit' if resplit else ''}"
-    with viewing() as view, terminable(), locked(cache_dir() / "replicates" / parent.run_id):
+    with viewing() as view, terminable(), alone_with(parent.run_id):
         if warning := warning_if_opened(parent):
             view.say(warning)
         work = _Replication(parent, sweep, chosen, wanted, view)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from mlflow.tracking.context.registry import resolve_tags
 
 from tlcompare.config import RunConfig
 from tlcompare.errors import TrackingError, without_credentials
+from tlcompare.files import cache_dir, locked
 from tlcompare.tracking.reading import BASELINE, ROLE, SWEEP, TRIAL, readable
 from tlcompare.tracking.runs import RunLog, client, experiment_name, run_name
 
@@ -86,6 +88,20 @@ def _open_below(parent_run_id: str, name: str, tags: Mapping[str, str]) -> str:
         experiment = client().get_run(parent_run_id).info.experiment_id
         above = {"mlflow.parentRunId": parent_run_id}
         return str(client().create_run(experiment, run_name=name, tags=resolve_tags(above | dict(tags))).info.run_id)
+
+
+@contextmanager
+def alone_with(sweep_run_id: str) -> Iterator[None]:
+    """Keep other commands of this machine that add to the results of a sweep out until the block ends.
+
+    Raises:
+        TrackingError: one is at it.
+    """
+    try:
+        with locked(cache_dir() / "sweeps" / sweep_run_id, wait=False):
+            yield
+    except BlockingIOError as e:
+        raise TrackingError("another command is adding to this sweep's results", "Wait until it has ended.") from e
 
 
 def end_trial(run_id: str, state: str, reason: str, detail: str = "") -> None:
