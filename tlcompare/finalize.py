@@ -65,7 +65,8 @@ def finalize(sweep: str, again: bool = False) -> str:
             _mark(parent, runs)
         _score(todo, reporter, workbench)
     how = "opened" if not opened else "opened again" if added else f"{opened}; what was left is scored now"
-    return f"The test set of {sweep} was {how}: {len(todo)} runs of {len(evidence.contenders)} configurations."
+    rest = f" {len(evidence.left_out)} runs without a counterpart were not scored." if evidence.left_out else ""
+    return f"The test set of {sweep} was {how}: {len(todo)} runs of {len(evidence.contenders)} configurations.{rest}"
 
 
 def _require_ready(runs: Sequence[LoggedRun], reporter: RunReporter, workbench: Workbench) -> bool:

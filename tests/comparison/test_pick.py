@@ -19,7 +19,7 @@ def test_the_best_mean_is_picked_and_its_certainty_stated(three):
     assert picked.winner is three[0]
     assert "10 seeds) has the best mean validation accuracy of 3 configurations." in picked.why
     assert (
-        "Whether the best is better than 1 of the 2 it was compared with cannot be concluded (within the noise)."
+        "For 1 of the 2 it was compared with it cannot be concluded that the best is better (within the noise)."
         in picked.why
     )
 
@@ -33,12 +33,14 @@ def test_the_run_named_is_the_winners_best(three):
 def test_the_cheaper_is_good_enough_only_if_that_is_shown(three):
     picked = pick(three, within=0.015)
     assert picked.winner is three[1]
-    assert "trains the fewest weights (10) of the 2 that are shown to lose at most 1.50% to the best" in picked.why
+    assert (
+        "trains the fewest weights (10) of the 1 that are shown to be at most 1.5 points below the best" in picked.why
+    )
     assert pick(three, within=0.2).winner is three[2]
     strict = pick(three, within=0.004)  # its mean is that near, its interval is not
     assert three[0].accuracy.estimate - three[1].accuracy.estimate < 0.004
     assert strict.winner is three[0]
-    assert "none that trains fewer weights is shown to lose at most 0.40%" in strict.why
+    assert "none that trains fewer weights is shown to be at most 0.4 points below it" in strict.why
 
 
 def test_a_clear_winner(contender):
@@ -48,7 +50,7 @@ def test_a_clear_winner(contender):
 
 def test_few_seeds_conclude_nothing(contender):
     five = [contender(s, a, seeds=5) for s, a in (("all", 0.97), ("frozen", 0.80))]
-    assert "cannot be concluded (too few seeds: 1 comparisons need 6)" in pick(five).why
+    assert "cannot be concluded that the best is better (too few seeds: 1 comparisons need 6)" in pick(five).why
     one = [contender(s, a, seeds=1) for s, a in (("all", 0.97), ("frozen", 0.80))]
     assert "With one seed each, nothing can be concluded" in pick(one).why
     assert pick(one, within=0.9).winner is one[0]

@@ -195,8 +195,9 @@ class Recomputed:
         lrs = {g[0].data.params["lr"] for g in found.values()}
         for runs in found.values():
             p = runs[0].data.params
-            shown = f"{p['strategy']} lr {float(p['lr']):.3g}" if len(lrs) > 1 and p["strategy"] != "frozen" else None
-            self.groups[shown or p["strategy"]] = runs
+            name = f"last {p['strategy']}" if p["strategy"].isdigit() else p["strategy"]
+            shown = f"{name} lr {float(p['lr']):.3g}" if len(lrs) > 1 and p["strategy"] != "frozen" else None
+            self.groups[shown or name] = runs
         self.right = {k: predicted_right(g) for k, g in self.groups.items()}
         self.order = sorted(self.right, key=lambda k: -self.right[k].mean())
         self.best, self.base = self.order[0], "frozen"
@@ -447,7 +448,7 @@ def test_two_backbones_are_compared_by_their_best(workplace, photos):
     assert "RANDOM WEIGHTS" in text
     assert re.search(r"shufflenet_v2_x0_5 or torchvision:squeezenet1_1|squeezenet1_1 or torchvision:shufflenet", text)
     (workplace / "mine.md").write_text("mine")
-    assert "is not this report's" in run("report", "--sweep", "default-1", "-o", "mine.html", code=2).stderr
+    assert "is there and is no report" in run("report", "--sweep", "default-1", "-o", "mine.html", code=2).stderr
     assert (workplace / "mine.md").read_text() == "mine"
 
 

@@ -59,6 +59,8 @@ def compare(
     tlcompare compare RUN_ID RUN_ID
     """
     _one_source(run_ids, sweep, experiment)
+    if not evidence and baseline != "frozen":
+        raise ConfigError(f"--baseline {baseline} needs --evidence", "tlcompare compare --sweep NAME --evidence")
     if evidence:
         if sweep is None:
             raise ConfigError("--evidence needs --sweep", "tlcompare compare --sweep NAME --evidence")
@@ -73,7 +75,7 @@ def compare(
         click.echo(states_of(sweep), err=True)
     if differing := unlike(rows):
         click.echo(f"These runs differ in {', '.join(differing)}: compare like with like only.", err=True)
-    elif len(run_ids) == 2:
+    elif len(set(run_ids)) == 2:
         from tlcompare.comparison.two import mcnemar_of
 
         click.echo(mcnemar_of(*run_ids), err=True)
@@ -86,7 +88,7 @@ def _show_evidence(sweep: str, baseline: str, form: str) -> None:
 
     found = evidence_of(sweep)
     click.echo(render(found.contenders, make_claims(found.contenders, baseline), form))
-    click.echo(f"95% intervals in brackets; differences in percentage points. {RULE}", err=True)
+    click.echo(f"95% intervals in brackets; differences in percentage points; p after correction. {RULE}", err=True)
 
 
 def _percent(ctx: click.Context, parameter: click.Parameter, text: str | None) -> float:
@@ -108,7 +110,11 @@ def _percent(ctx: click.Context, parameter: click.Parameter, text: str | None) -
     help="Take the cheapest that is shown to be at most this many percentage points below the best.",
 )
 @click.option("--max-params", type=click.IntRange(1), help="Trainable weights it may have at most.")
-@click.option("--max-latency", type=click.FloatRange(0, min_open=True), help="Milliseconds one image may take at most.")
+@click.option(
+    "--max-latency",
+    type=click.FloatRange(0, min_open=True),
+    help="Milliseconds one image, alone and not in a batch, may take at most.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def pick(
     run_ids: tuple[str, ...],
@@ -165,11 +171,12 @@ def finalize(sweep: str, again: bool) -> None:
     \b
     tlcompare finalize --sweep default-1
     """
-    from tlcompare.finalize import finalize as open_test
-
     try:
+        from tlcompare.finalize import finalize as open_test
+
         click.echo(open_test(sweep, again))
     except KeyboardInterrupt:
+        click.echo("Interrupted. Runs that were scored stay so; the same command goes on with the others.", err=True)
         sys.exit(130)
     click.echo(f"tlcompare compare --sweep {sweep} --evidence    shows the scores")
 

@@ -78,7 +78,7 @@ def draw_response(answer: Response, trials: Sequence[LoggedRun]) -> Figure:
         axes.set_ylabel("validation accuracy")
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-        axes.legend(loc="lower right", framealpha=0)
+        axes.legend(loc="best", framealpha=0)
     return figure
 
 

@@ -82,11 +82,11 @@ class Contender:
     @cached_property
     def accuracy(self) -> Interval:
         """Validation accuracy, in 0..1."""
-        return clipped(interval(self.right, self.trained_on))
+        return within(interval(self.right, self.trained_on), 0.0)
 
     @cached_property
     def test_accuracy(self) -> Interval | None:
-        return None if self.test is None else clipped(interval(self.test))
+        return None if self.test is None else within(interval(self.test), 0.0)
 
     @property
     def sealed(self) -> bool:
@@ -114,7 +114,7 @@ class Contender:
 
     def minus(self, other: Contender) -> Interval:
         """Difference in validation accuracy, paired by seed and image."""
-        return interval(self.right - other.right, self.trained_on)
+        return within(interval(self.right - other.right, self.trained_on), -1.0)
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,7 @@ class Evidence:
         sweep: its run.
         trials: its trials' runs.
         contenders: the configurations that were run again with seeds of their own, the best first.
-        left_out: runs without a counterpart with the same seed in every other configuration, and, where some seeds had
-            their own division of the images and others shared one, the fewer.
+        left_out: runs without a counterpart with the same seed in every other configuration.
     """
 
     sweep: LoggedRun
@@ -155,11 +154,7 @@ def evidence_of(sweep: str) -> Evidence:
             f'the sweep "{sweep}" has no replicates, and one seed per configuration proves nothing',
             f"Run tlcompare replicate --sweep {sweep} --top 5 --seeds 10 first.",
         )
-    divided = [r for r in finished if _division(r) == r.params["seed"]]
-    shared = [r for r in finished if r not in divided]
-    taken, rest = (shared, divided) if len(shared) >= len(divided) else (divided, shared)
-    found, left_out = contenders(taken)
-    left_out += [r.run_id for r in rest]
+    found, left_out = contenders(finished)
     return Evidence(parent, tuple(trials_of(parent.run_id)), tuple(found), tuple(left_out))
 
 
@@ -217,9 +212,9 @@ def contenders(runs: Sequence[LoggedRun]) -> tuple[list[Contender], list[str]]:
     return sorted(found, key=lambda c: -np.nanmean(c.right, 1).mean()), [r.run_id for r in runs if r.run_id not in used]
 
 
-def clipped(x: Interval) -> Interval:
-    """An interval of a share, kept within 0..1."""
-    return Interval(x.estimate, max(x.low, 0.0), min(x.high, 1.0), x.p, x.seeds, x.images)
+def within(x: Interval, least: float) -> Interval:
+    """An interval kept within what can be: from `least` to 1."""
+    return replace(x, low=max(x.low, least), high=min(x.high, 1.0))
 
 
 def _contender(runs: tuple[LoggedRun, ...], names: Sequence[str]) -> Contender:
@@ -228,11 +223,12 @@ def _contender(runs: tuple[LoggedRun, ...], names: Sequence[str]) -> Contender:
     if runs[0].params["strategy_family"] == FROZEN:
         names = [n for n in names if n not in HEAD_ALONE]
     backbone = [row.backbone] if "backbone" in names else []
+    strategy = f"last {row.strategy}" if row.strategy.isdigit() and row.strategy != "0" else row.strategy
     right, truth, files = _matrix(runs, "val", whole=not _divided_anew(runs))
     sealed = any("test/accuracy" not in r.metrics for r in runs)
     return Contender(
         runs=runs,
-        label=" ".join([*backbone, row.strategy, *(f"{n} {row.chosen[n]}" for n in names if n in row.chosen)]),
+        label=" ".join([*backbone, strategy, *(f"{n} {row.chosen[n]}" for n in names if n in row.chosen)]),
         baseline=runs[0].tags.get(BASELINE) == "true",
         right=right,
         test=None if sealed else _matrix(runs, "test", whole=True)[0],

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from tlcompare.comparison.evidence import Contender, Evidence
+from tlcompare.comparison.evidence import Contender, Evidence, within
 from tlcompare.comparison.pick import Pick, pick
 from tlcompare.comparison.statistics import Interval, Optimism, holm, interval, optimism, rank_correlation, sign_flip
 from tlcompare.comparison.verdicts import BETTER, UNDECIDED, WORSE, Claims, Comparison, make_claims, not_worse
@@ -132,7 +132,7 @@ def diagnosis(contenders: Sequence[Contender], claims: Claims) -> Diagnosis | No
         of_class = (unfrozen.right - baseline.right)[:, truth == name]
         of_class = of_class[~np.isnan(of_class).all(1)]
         trained_on = unfrozen.trained_on and round(unfrozen.trained_on * (truth == name).mean())
-        change = interval(of_class, trained_on)
+        change = within(interval(of_class, trained_on), -1.0)
         p = max(change.p, sign_flip(np.nanmean(of_class, 1)).p)
         changes.append(ClassChange(name, int((truth == name).sum()), change, p))
     corrected = holm([c.p for c in changes])

@@ -105,12 +105,12 @@ def _why(
         return f"{described(winner)} has the best mean validation accuracy of {among}."
     if winner is best:
         return (
-            f"{described(winner)} is the best of {among}, and none that trains fewer weights is shown to lose at most "
-            f"{within:.2%}."
+            f"{described(winner)} is the best of {among}, and none that trains fewer weights is shown to be at most "
+            f"{within * 100:g} points below it."
         )
     return (
-        f"{described(winner)} trains the fewest weights ({winner.row.trainable_weights:,}) of the {len(near)} that are "
-        f"shown to lose at most {within:.2%} to the best, {described(best)}, among {among}."
+        f"{described(winner)} trains the fewest weights ({winner.row.trainable_weights:,}) of the {len(near) - 1} that "
+        f"are shown to be at most {within * 100:g} points below the best, {described(best)}, among {among}."
     )
 
 
@@ -129,4 +129,4 @@ def _certainty(allowed: Sequence[Contender], baseline: str) -> str:
     if not undecided:
         return f"The best is better than each of the {others}."
     reasons = "; ".join(dict.fromkeys(c.why_undecided for c in undecided))
-    return f"Whether the best is better than {len(undecided)} of the {others} cannot be concluded ({reasons})."
+    return f"For {len(undecided)} of the {others} it cannot be concluded that the best is better ({reasons})."

@@ -33,8 +33,9 @@ def write_report(sweep: str, output: str, baseline: str, margin: float) -> list[
     }
     if len(texts) < 3:
         raise ConfigError(f"-o {output}: the report's page would overwrite its table", "Let its name end in .html.")
-    if not page.exists() and (there := [path for path in texts if path.exists()]):
-        raise ConfigError(f"-o {output}: {there[0]} is there and is not this report's", "Take another name.")
+    for path, text in texts.items():
+        if path.exists() and not path.read_bytes().startswith(text[:20].encode()):
+            raise ConfigError(f"-o {output}: {path} is there and is no report", "Take another name.")
     log = RunLog(found.evidence.sweep.run_id)
     for path, text in texts.items():
         log.text(f"report/report{path.suffix}", text)

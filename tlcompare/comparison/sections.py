@@ -187,8 +187,8 @@ def _why(found: Diagnosis) -> str:
         )
     gap, frozen_gap = found.unfrozen.gap, found.baseline.gap
     fit = (
-        f"On the training images it is {found.unfrozen.mean('train/accuracy'):.2%} right, {gap * 100:+.2f} points from "
-        f"validation ({found.baseline.strategy}: {frozen_gap * 100:+.2f})."
+        f"On the training images it is {found.unfrozen.mean('train/accuracy'):.2%} right, {gap * 100:+.2f} points more "
+        f"than on validation ({found.baseline.strategy}: {frozen_gap * 100:+.2f})."
     )
     return f"Why: {found.unfrozen.label} against {found.baseline.strategy}: {'; '.join(parts)}. {fit}"
 
@@ -224,7 +224,7 @@ def _costs(found: Findings) -> list[Part]:
         Picture(as_svg(draw_costs(contenders), caption), caption),
         Table(["configuration", *COSTS.values()], rows),
         "On the front: none that costs no more has a higher mean. Dominated: one that costs no more is better, by an "
-        "interval of the paired difference that lies above zero.",
+        "interval of the paired difference that lies above zero; that is not corrected for the number of comparisons.",
     ]
 
 
@@ -244,8 +244,10 @@ def _diagnoses(found: Findings) -> list[Part]:
             f"**{backbone}.** Most seeds of {d.unfrozen.label} are right and most of {d.baseline.strategy} wrong on "
             f"{gained} of the validation images; the other way round on {lost}."
         )
-        told = "better than every other strategy: training more made it forget" if d.forgot else "not better than all"
-        parts.append(f"`{d.baseline.strategy}` is {told}.")
+        told = "is better than every other strategy: training more made it forget"
+        if not d.forgot:
+            told = "is not shown to be better than every other strategy"
+        parts.append(f"Forgetting: `{d.baseline.strategy}` {told}.")
     widest = max(found.evidence.contenders, key=lambda c: c.gap)
     least = min(found.evidence.contenders, key=lambda c: c.gap)
     parts.append(
@@ -282,15 +284,15 @@ def _diagnoses(found: Findings) -> list[Part]:
 def _listed(files: Sequence[str]) -> str:
     """How many images, and the first few of them."""
     few = ", ".join([*files[:_SHOWN_FILES], *(["..."] if len(files) > _SHOWN_FILES else [])])
-    return f"{len(files)} images" + (f" ({few})" if files else "")
+    return f"{len(files)} image{'' if len(files) == 1 else 's'}" + (f" ({few})" if files else "")
 
 
 def _luck(found: Winner) -> list[Part]:
     best = found.corrected
     text = (
         f"The best of {best.candidates} finished trials has {best.shown:.2%} on validation. Chosen on some of these "
-        f"images and scored on the others, its kind of choice has {best.corrected:.2%}: the choice alone makes it look "
-        f"{best.optimism * 100:.2f} points better (bootstrap of the selection, Tsamardinos et al. 2018). "
+        f"images and scored on the others, the same way of choosing gives {best.corrected:.2%}: the choice alone makes "
+        f"it look {best.optimism * 100:.2f} points better (bootstrap of the selection, Tsamardinos et al. 2018). "
         "That is the luck of the images; the luck of its seed shows when it is run again. Neither takes away that "
         "every run keeps its best epoch on these images."
     )
@@ -315,7 +317,7 @@ def _probes(found: Findings) -> list[Part]:
             foresaw = any(positive and p <= ALPHA for positive, p in zip(signs, corrected, strict=True))
             parts.append(
                 f"**{backbone}:** over {seen.trials} trials that train something, {'; '.join(said)}. The probe "
-                f"{'foresaw some of' if foresaw else 'did not foresee'} the ranking."
+                f"{'foresaw some of the ranking' if foresaw else 'and the ranking are not shown to be related'}."
             )
     return parts
 

@@ -80,7 +80,7 @@ def cells(contender: Contender, claims: Claims) -> list[str]:
         "-" if sd != sd else f"{sd:.2%}",
         points(base.difference) if base else "-",
         p_value(base.p) if base else "-",
-        base.verdict if base else "-",
+        base.said if base else "-",
         points(best.difference) if best else "-",
         p_value(best.p) if best else "-",
         _test(contender),

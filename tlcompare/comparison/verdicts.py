@@ -57,9 +57,14 @@ class Comparison:
     @property
     def why_undecided(self) -> str:
         """Why there is no verdict: too few seeds for any, or a difference within the noise."""
-        if self.flips.least * self.family > ALPHA:
+        if self.difference.p <= ALPHA and self.flips.least * self.family > ALPHA:
             return f"too few seeds: {self.family} comparisons need {seeds_needed(self.family)}"
         return "within the noise"
+
+    @property
+    def said(self) -> str:
+        """The verdict, with its reason where there is none."""
+        return f"{UNDECIDED} ({self.why_undecided})" if self.verdict == UNDECIDED else self.verdict
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,12 @@ def make_claims(contenders: Sequence[Contender], baseline: str = FROZEN) -> Clai
     turned = tuple(c.turned for c in chosen(to_baseline) if c.contender is bests[c.contender.backbone])
     against = tuple(c for c in chosen(to_baseline) if c.other is bests[c.contender.backbone])
     return Claims(chosen(to_baseline), (*chosen(to_best), *turned, *against), chosen(to_tail), chosen(between))
+
+
+def seeds_for(configurations: Sequence[int]) -> int:
+    """Seeds that a verdict needs where each backbone has so many configurations, the baseline among them."""
+    each = sum(max(2 * n - 3, 1) for n in configurations if n > 1)
+    return seeds_needed(max(each + len(configurations) - 1, 1))
 
 
 def not_worse(contender: Contender, other: Contender, margin: float) -> bool:

@@ -133,6 +133,10 @@ def make_plan(request: Request, kept: Definition | None, limits: Mapping[str, An
             raise ConfigError(f"--probe: space {space.name} is a list of trials, to which nothing is added")
         probes = {model: [asdict(p) for p in run_probe(one, quiet)] for model, one in prepared.items()}
         definition = replace(definition, probes=probes)
+        for model, rows in probes.items():
+            say(
+                f"the probe of {model} suggests {' and '.join(suggestions(as_probes(rows)))}, tried after the baselines"
+            )
     if definition.probes:
         suggested = {model: suggestions(as_probes(rows)) for model, rows in definition.probes.items()}
         search = replace(search, suggested=suggested)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tlcompare.comparison.verdicts import seeds_for
 from tlcompare.config import RunConfig, resolve
 from tlcompare.errors import StudyError, TrackingError
 from tlcompare.freezing.strategy import make_plan
@@ -70,6 +72,9 @@ def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: 
     with viewing() as view, terminable(), alone_with(parent.run_id):
         if warning := warning_if_opened(parent):
             view.say(warning)
+        needed = seeds_for(list(Counter(c.config.model for c in chosen).values()))
+        if seeds < needed:
+            view.say(f"note: to prove all differences between {len(chosen)} configurations takes {needed} seeds")
         work = _Replication(parent, sweep, chosen, wanted, view)
         try:
             work.run(jobs)
@@ -87,6 +92,7 @@ def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: 
         f"replicated   {len(chosen)} configurations of {sweep} with seeds {first} to {first + seeds - 1}\n"
         f"compare      tlcompare compare --sweep {sweep} --evidence\n"
         f"choose       tlcompare pick --sweep {sweep}\n"
+        f"test         tlcompare finalize --sweep {sweep}    (once, when all choosing is over)\n"
         f"report       tlcompare report --sweep {sweep} -o report.html"
     )
 
@@ -155,7 +161,7 @@ class _Replication:
 
     def _there(self) -> set[tuple[str, int, int | None]]:
         """What has finished; what has not is discarded, to be run again."""
-        there = set()
+        there: set[tuple[str, int, int | None]] = set()
         for run in replicates_of(self._parent.run_id):
             if run.status == "FINISHED":
                 config = run.params
@@ -163,6 +169,13 @@ class _Replication:
                 there.add((run.tags["tlcompare.configuration"], int(config["seed"]), val_seed))
             else:
                 discard_trial(run.run_id)
+        resplit = any(config.val_seed == config.seed for _, config in self._wanted)
+        if there and resplit != any(val_seed == seed for _, seed, val_seed in there):
+            kind = "that share one split" if resplit else "of --resplit"
+            raise StudyError(
+                f'the sweep "{self._sweep}" has replicates {kind}, with which others would not compare',
+                "Go on with these, or delete them in MLflow first.",
+            )
         return there
 
     def _require_same_images(self, prepared: Mapping[str, Prepared]) -> None:
