@@ -1,4 +1,4 @@
-"""Repeats a whole sweep, its replicates and its verdict with other seeds, and counts how often the verdict is the same.
+"""Repeats a sweep, its replicates, test scores and report with other seeds, and counts the verdicts.
 
     python -m benchmarks.repeat --rounds 10
 
@@ -11,9 +11,11 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 
-from tlcompare.comparison.evidence import evidence_of
+from tlcompare.comparison.evidence import FROZEN, evidence_of
 from tlcompare.comparison.findings import Findings, find, worth_it
 from tlcompare.comparison.pick import shown
+from tlcompare.comparison.report import write_report
+from tlcompare.finalize import finalize
 from tlcompare.study.planning import Request
 from tlcompare.study.replicate import replicate
 from tlcompare.study.sweep import sweep
@@ -27,10 +29,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10)
     rounds = parser.parse_args().rounds
-    print(
-        "| round | is unfreezing worth it | gain (points) | picked | its validation accuracy | better than all others |"
-    )
-    print("|---|---|---|---|---|---|")
+    headings = [
+        "round",
+        "is unfreezing worth it",
+        "gain (points)",
+        "picked",
+        "its validation accuracy",
+        "test accuracy",
+    ]
+    print(f"| {' | '.join([*headings, 'better than all others'])} |\n|{'---|' * 7}")
     verdicts: Counter[str] = Counter()
     for number in range(rounds):
         found = _round(number)
@@ -42,7 +49,9 @@ def main() -> None:
         winner = found.picked.winner
         best = all(c.verdict == "worse" for c in found.claims.with_best)
         cells = [str(number), verdict, f"{gain.estimate * 100:+.2f} [{gain.low * 100:.2f}, {gain.high * 100:.2f}]"]
-        cells += [winner.label, shown(winner.accuracy), "yes" if best else "cannot conclude"]
+        assert winner.test_accuracy is not None
+        cells += [winner.label, shown(winner.accuracy), shown(winner.test_accuracy)]
+        cells += ["yes" if best else "cannot conclude"]
         print(f"| {' | '.join(cells)} |", flush=True)
     print(f"\nVerdicts: {', '.join(f'{verdict} {count}' for verdict, count in verdicts.most_common())}")
 
@@ -53,7 +62,9 @@ def _round(number: int) -> Findings:
     options = _QUICK | {"seed": str(100 * number)}
     sweep(Request(name=name, models=(_MODEL,), options=options, limits={"trials": _TRIALS}))
     replicate(name, _TOP, _SEEDS)
-    return find(evidence_of(name), "frozen", _MARGIN)
+    finalize(name)
+    write_report(name, f"{name}.html", FROZEN, _MARGIN)
+    return find(evidence_of(name), FROZEN, _MARGIN)
 
 
 if __name__ == "__main__":
