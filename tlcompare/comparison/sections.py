@@ -31,7 +31,7 @@ from tlcompare.comparison.standing import HEADINGS, cells, p_value, points
 from tlcompare.comparison.statistics import ALPHA, holm
 from tlcompare.comparison.verdicts import BETTER, RULE, UNDECIDED, WORSE, Comparison
 from tlcompare.config import flag
-from tlcompare.study.space import presets
+from tlcompare.study.space import HEAD_ALONE, presets
 from tlcompare.tracking.reading import OPENED_AT, LoggedRun, file_of, opening
 from tlcompare.tracking.sweeps import REPLICATED
 
@@ -166,9 +166,18 @@ def response_text(answer: Response, margin: float) -> str:
             sentences.append(f"Too {name}: {'; '.join(map(_loss, losers))}.")
         else:
             sentences.append(f"Too {name}: none tried is shown to be worse.")
+    if any(_recipe(c.contender) != _recipe(answer.best) for c in (*answer.too_few, *answer.too_many)):
+        sentences.append("Some of these differ from the best in more than depth, which alone then explains nothing.")
     if answer.undecided:
         sentences.append(f"Not told apart from the best: {', '.join(c.contender.label for c in answer.undecided)}.")
     return " ".join(sentences)
+
+
+def _recipe(contender: Contender) -> dict[str, str]:
+    """Every option but the seed, and those that do not matter where nothing but the head trains."""
+    frozen = contender.strategy == FROZEN
+    chosen = contender.row.chosen.items()
+    return {name: value for name, value in chosen if name != "seed" and not (frozen and name in HEAD_ALONE)}
 
 
 def _loss(c: Comparison) -> str:
