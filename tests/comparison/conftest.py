@@ -15,6 +15,7 @@ def logged(run_id, **changed):
         "trainable_parameters": "1000",
         "weights": "default",
         "seed": "0",
+        "lr": "0.001",
         "val_seed": "None",
         "depth": "0.0",
         "unfrozen_share": "0.0",

@@ -119,6 +119,17 @@ def test_response_to_depth(ladder):
     assert "Not told apart from the best: last4." in text
     assert "No lesser depth is shown" in response_text(response(ladder, claims, margin=0.0001), 0.0001)
     assert response(ladder[:1], claims, 0.02) is None
+    assert "more than depth" not in text
+
+
+def test_too_many_layers_are_not_blamed_where_the_recipe_differs_too(contender):
+    made = [contender("top", 0.98, depth=0.1, lr="0.01"), contender("all", 0.9, depth=1, lr="0.001")]
+    frozen = contender("frozen", 0.8, lr="0.5")
+    ranked = [*made, frozen]
+    text = response_text(response(ranked, make_claims(ranked), 0.01), 0.01)
+    assert "Some of these differ from the best in more than depth" in text
+    alone = [made[0], frozen]
+    assert "more than depth" not in response_text(response(alone, make_claims(alone), 0.01), 0.01)
 
 
 def test_blocks_in_the_middle_have_no_depth(contender):

@@ -166,18 +166,17 @@ def response_text(answer: Response, margin: float) -> str:
             sentences.append(f"Too {name}: {'; '.join(map(_loss, losers))}.")
         else:
             sentences.append(f"Too {name}: none tried is shown to be worse.")
-    if any(_recipe(c.contender) != _recipe(answer.best) for c in (*answer.too_few, *answer.too_many)):
+    if any(_recipes_differ(c.contender, answer.best) for c in (*answer.too_few, *answer.too_many)):
         sentences.append("Some of these differ from the best in more than depth, which alone then explains nothing.")
     if answer.undecided:
         sentences.append(f"Not told apart from the best: {', '.join(c.contender.label for c in answer.undecided)}.")
     return " ".join(sentences)
 
 
-def _recipe(contender: Contender) -> dict[str, str]:
-    """Every option but the seed, and those that do not matter where nothing but the head trains."""
-    frozen = contender.strategy == FROZEN
-    chosen = contender.row.chosen.items()
-    return {name: value for name, value in chosen if name != "seed" and not (frozen and name in HEAD_ALONE)}
+def _recipes_differ(a: Contender, b: Contender) -> bool:
+    """Whether two contenders differ in more than their strategy, as far as it matters where one only trains the head."""
+    unused = ("seed", *(HEAD_ALONE if FROZEN in (a.strategy, b.strategy) else ()))
+    return any(a.row.chosen.get(name) != value for name, value in b.row.chosen.items() if name not in unused)
 
 
 def _loss(c: Comparison) -> str:
