@@ -174,7 +174,7 @@ def response_text(answer: Response, margin: float) -> str:
 
 
 def _recipes_differ(a: Contender, b: Contender) -> bool:
-    """Whether two contenders differ in more than their strategy, as far as it matters where one only trains the head."""
+    """Whether two contenders differ in more than their strategy, as far as that matters where only the head trains."""
     unused = ("seed", *(HEAD_ALONE if FROZEN in (a.strategy, b.strategy) else ()))
     return any(a.row.chosen.get(name) != value for name, value in b.row.chosen.items() if name not in unused)
 
