@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -91,10 +92,17 @@ def _mark(parent: LoggedRun, runs: Sequence[LoggedRun]) -> None:
     log.tags(
         {
             OPENED_AT: f"{before}, again {now}" if before else now,
-            OPENED_BY: getpass.getuser(),
+            OPENED_BY: _user(),
             "tlcompare.test_opened": "true",
         }
     )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return f"user {os.getuid()}"
 
 
 def _score(runs: Sequence[LoggedRun], reporter: RunReporter, workbench: Workbench) -> None:
