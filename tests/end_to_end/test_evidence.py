@@ -452,7 +452,8 @@ def test_two_backbones_are_compared_by_their_best(workplace, photos):
     assert (workplace / "mine.md").read_text() == "mine"
 
 
-def test_interrupted_replicates_go_on(workplace, photos):
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_interrupted_replicates_go_on(how, workplace, photos):
     fixed = ["--data", photos, *FAST, 1, "--model", "efficientnet_lite0", "--unfreeze", "frozen"]
     run("sweep", *fixed, "--trials", 1, "--log-models", "none")
     child = os.fork()
@@ -465,8 +466,9 @@ def test_interrupted_replicates_go_on(workplace, photos):
         time.sleep(0.2)
     second = run("replicate", "--sweep", "default-1", "--seeds", "40", code=2)
     assert "another command is adding to this sweep's results" in second.stderr
-    os.kill(child, signal.SIGKILL)
+    os.kill(child, how)
     os.waitpid(child, 0)
+    assert how == signal.SIGKILL or "RUNNING" not in {r.info.status for r in below("replicate")}
     done = {r.info.run_id for r in below("replicate") if r.info.status == "FINISHED"}
     assert 2 <= len(done) < 40
     more = len(done) + 1

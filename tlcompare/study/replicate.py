@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from tlcompare.comparison.verdicts import seeds_for
 from tlcompare.config import RunConfig, resolve
-from tlcompare.errors import StudyError, TrackingError
+from tlcompare.errors import StudyError, TrackingError, UserError
 from tlcompare.freezing.strategy import make_plan
 from tlcompare.preparation import Prepared, Workbench, prepare
 from tlcompare.study.engines import Engine, InProcess, Job, Outcome, Processes
@@ -16,7 +17,7 @@ from tlcompare.study.planning import Quiet
 from tlcompare.study.reuse import cuts_worth_keeping
 from tlcompare.study.view import View, viewing
 from tlcompare.tracking.reading import BASELINE, LoggedRun, replicates_of, sweep_run, trials_of, warning_if_opened
-from tlcompare.tracking.runs import RunLog, logged_config, require_store, stop_if_asked, terminable
+from tlcompare.tracking.runs import RunLog, logged_config, require_store, stop_if_asked, terminable, undisturbed
 from tlcompare.tracking.sweeps import REPLICATED, alone_with, discard_trial, end_trial, open_replicate
 from tlcompare.training.epochs import Epoch
 from tlcompare.training.heads import train_together
@@ -75,10 +76,12 @@ def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: 
         needed = seeds_for(list(Counter(c.config.model for c in chosen).values()))
         if seeds < needed:
             view.say(f"note: to prove all differences between {len(chosen)} configurations takes {needed} seeds")
-        work = _Replication(parent, sweep, chosen, wanted, view)
+        work = _Replication(parent, sweep, wanted, view)
         try:
             work.run(jobs)
         except (KeyboardInterrupt, SystemExit):
+            with undisturbed(), suppress(UserError):
+                work.end_running()
             view.say(f"Interrupted; {work.done} of {len(wanted)} runs are done and stay. Go on with: {again}")
             raise
         if work.failures:
@@ -132,13 +135,11 @@ class _Replication:
         self,
         parent: LoggedRun,
         sweep: str,
-        chosen: Sequence[Choice],
         wanted: Sequence[tuple[Choice, RunConfig]],
         view: View,
     ) -> None:
         self._parent = parent
         self._sweep = sweep
-        self._chosen = chosen
         self._wanted = wanted
         self._view = view
         self.done = 0
@@ -158,6 +159,12 @@ class _Replication:
         self._require_same_images(prepared)
         engine: Engine = InProcess(workbench) if jobs == 1 else Processes(jobs)
         engine.run(self._jobs(missing, prepared), self)
+
+    def end_running(self) -> None:
+        """After Ctrl-C: nothing is left running in MLflow."""
+        for run in replicates_of(self._parent.run_id):
+            if run.status == "RUNNING":
+                end_trial(run.run_id, "interrupted", "interrupted")
 
     def _there(self) -> set[tuple[str, int, int | None]]:
         """What has finished; what has not is discarded, to be run again."""
