@@ -382,8 +382,7 @@ def flips(differences):
 
 
 def test_the_test_set_is_opened_once(place):
-    """Runs last: it opens the test set of the sweep that the other tests share."""
-    folder, _ = place
+    """Opens the test set of the sweep that the tests before it share."""
     opened = run("finalize", "--sweep", "default-1")
     assert f"{5 * SEEDS} runs of 5 configurations" in opened.stdout
     above = parent()
@@ -401,6 +400,12 @@ def test_the_test_set_is_opened_once(place):
     again = run("finalize", "--sweep", "default-1")
     assert f"opened on {above.data.tags['tlcompare.test_opened_at']} by {getpass.getuser()}" in again.stdout
     assert "nothing was scored again" in again.stdout
+
+
+@pytest.mark.slow
+def test_what_is_run_after_the_opening_is_scored_only_if_asked_to(place):
+    folder, _ = place
+    run("finalize", "--sweep", "default-1")
     test_every_number_of_the_report_is_found_again(place)
     page = (folder / "out.html").read_text()
     assert "test minus validation" in page
@@ -436,6 +441,7 @@ def test_a_sweep_without_replicates_proves_nothing(tlcompare, photos):
     assert tlcompare("compare", "--sweep", "default-1", "--evidence").exit_code == 0
 
 
+@pytest.mark.slow
 def test_two_backbones_are_compared_by_their_best(workplace, photos):
     models = "torchvision:squeezenet1_1,torchvision:shufflenet_v2_x0_5"
     fixed = ["--data", photos, *FAST, 1, "--unfreeze", "frozen", "--weights", "none", "--model", models]
