@@ -296,6 +296,7 @@ def test_the_benchmarks_run(tmp_path):
         next(r for r in rows if r["workload"] == "W3" and r["contestant"] == c) for c in ("tlcompare", "tuned")
     )
     assert ours["decoded"] == 72
-    assert ours["prefix_images"] in (72, 3 * 72)  # once, or in every epoch where keeping features does not pay
+    # Once, and again in the few trials for which keeping features does not pay on this machine.
+    assert 72 <= ours["prefix_images"] < peer["prefix_images"] / 5
     assert ours["multiply_adds"] < peer["multiply_adds"]
     assert "| tlcompare, warm |" in (tmp_path / "results.md").read_text()
