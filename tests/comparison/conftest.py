@@ -50,6 +50,6 @@ def contender():
         truth = tuple("ab"[i % 2] for i in range(images))
         files = tuple(f"{t}/{i:04}.png" for i, t in enumerate(truth))
         label = f"{changed['backbone']} {strategy}" if "backbone" in changed else strategy
-        return Contender(tuple(runs), label, strategy == "frozen", right, None, truth, files)
+        return Contender(tuple(runs), label, right, None, truth, files)
 
     return make

@@ -14,7 +14,7 @@ from tlcompare.comparison.statistics import Interval, Scores, interval
 from tlcompare.comparison.table import Row, row_of, select_runs, varying
 from tlcompare.errors import TrackingError
 from tlcompare.study.space import HEAD_ALONE
-from tlcompare.tracking.reading import BASELINE, LoggedRun, predictions_of, replicates_of, sweep_run, trials_of
+from tlcompare.tracking.reading import LoggedRun, predictions_of, replicates_of, sweep_run, trials_of
 
 _SAME = ("data_digest", "split_seed", "val_fraction", "test_fraction")
 FROZEN = "frozen"
@@ -27,7 +27,6 @@ class Contender:
     Attributes:
         runs: in the order of their seeds, which are those of every other contender.
         label: the configuration in a few words.
-        baseline: whether the sweep tried it whatever the results were.
         right: float of shape (seeds, images): 1 where the run had the validation image right; NaN where the image was
             not among its validation images.
         test: the same for the test images; None where they are sealed.
@@ -37,7 +36,6 @@ class Contender:
 
     runs: tuple[LoggedRun, ...]
     label: str
-    baseline: bool
     right: Scores
     test: Scores | None
     truth: tuple[str, ...]
@@ -229,7 +227,6 @@ def _contender(runs: tuple[LoggedRun, ...], names: Sequence[str]) -> Contender:
     return Contender(
         runs=runs,
         label=" ".join([*backbone, strategy, *(f"{n} {row.chosen[n]}" for n in names if n in row.chosen)]),
-        baseline=runs[0].tags.get(BASELINE) == "true",
         right=right,
         test=None if sealed else _matrix(runs, "test", whole=True)[0],
         truth=truth,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Sequence
 
 from tlcompare.comparison.evidence import Contender
 from tlcompare.comparison.pick import shown
 from tlcompare.comparison.statistics import Interval
-from tlcompare.comparison.table import aligned, markdown
+from tlcompare.comparison.table import aligned, for_scripts, markdown
 from tlcompare.comparison.verdicts import Claims
 
 HEADINGS = (
@@ -54,15 +51,8 @@ def standing(contenders: Sequence[Contender], claims: Claims) -> list[dict[str, 
 
 def render(contenders: Sequence[Contender], claims: Claims, form: str) -> str:
     """The standing as `table`, `md`, `csv` or `json` text."""
-    rows = standing(contenders, claims)
-    if form == "json":
-        return json.dumps(rows, indent=1)
-    if form == "csv":
-        out = io.StringIO()
-        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return out.getvalue().rstrip()
+    if form in ("json", "csv"):
+        return for_scripts(standing(contenders, claims), form)
     lines = [list(HEADINGS), *(cells(c, claims) for c in contenders)]
     if form == "md":
         return markdown(lines)

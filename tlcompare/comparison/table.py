@@ -107,14 +107,8 @@ def render(rows: Sequence[Row], form: str) -> str:
     """The rows as `table`, `md`, `csv` or `json` text."""
     table = [_cells(row, varying(rows)) for row in rows]
     names = list(table[0])
-    if form == "json":
-        return json.dumps(table, indent=1)
-    if form == "csv":
-        out = io.StringIO()
-        writer = csv.DictWriter(out, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
-        return out.getvalue().rstrip()
+    if form in ("json", "csv"):
+        return for_scripts(table, form)
     if not any(r.note for r in rows):
         names.remove("note")
     heading = [_HEADINGS.get(n, n) for n in names]
@@ -122,6 +116,17 @@ def render(rows: Sequence[Row], form: str) -> str:
     if form == "md":
         return markdown([heading, *cells])
     return "\n".join(aligned([heading, *cells], left=[n in _TEXTS for n in names]))
+
+
+def for_scripts(rows: Sequence[Mapping[str, object]], form: str) -> str:
+    """Rows with the same keys as `json` or `csv` text."""
+    if form == "json":
+        return json.dumps(rows, indent=1)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().rstrip()
 
 
 def markdown(lines: Sequence[Sequence[str]]) -> str:

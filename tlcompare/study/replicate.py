@@ -28,17 +28,10 @@ _FAILURES_IN_A_ROW = 3
 
 @dataclass(frozen=True)
 class Choice:
-    """A configuration that is run again.
-
-    Attributes:
-        key: of the configuration.
-        config: with which the sweep ran it.
-        baseline: whether it was one of the sweep's baselines.
-    """
+    """A configuration that is run again: its key, and the options with which the sweep ran it."""
 
     key: str
     config: RunConfig
-    baseline: bool
 
 
 def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: int = 1) -> str:
@@ -115,7 +108,7 @@ def _choose(trials: Sequence[LoggedRun], sweep: str, top: int) -> list[Choice]:
     for key in dict.fromkeys([*given, *best]):
         run = groups[key][0]
         options, _ = logged_config(f"runs:/{run.run_id}")
-        found.append(Choice(key, resolve(options), key in given))
+        found.append(Choice(key, resolve(options)))
     if not found:
         raise StudyError(f'--top 0: the sweep "{sweep}" has no baselines to run again', "Give --top 1 or more.")
     return found
@@ -200,11 +193,11 @@ class _Replication:
             for _, config in missing
             if not make_plan(prepared[config.model].layers, config.unfreeze, classes=2).parameters
         }
-        for number, (choice, config) in enumerate(missing):
+        for number, (_, config) in enumerate(missing):
             stop_if_asked()
             if self._in_a_row >= _FAILURES_IN_A_ROW:
                 return
-            run_id = open_replicate(self._parent.run_id, self._sweep, config, choice.baseline)
+            run_id = open_replicate(self._parent.run_id, self._sweep, config)
             later = (c for _, c in missing[number + 1 :] if c in heads)
             ahead = tuple(c for c in later if train_together(c, config)) if config in heads else ()
             cuts = tuple(cut.node for cut in kept[config.model])

@@ -77,9 +77,9 @@ def open_trial(parent: RunLog, sweep: str, number: int, config: RunConfig, basel
     return _open_below(parent.run_id, f"{number} {run_name(config)}", {SWEEP: sweep, **tags})
 
 
-def open_replicate(parent_run_id: str, sweep: str, config: RunConfig, baseline: bool) -> str:
+def open_replicate(parent_run_id: str, sweep: str, config: RunConfig) -> str:
     """A run below the sweep's, that repeats one of its configurations with another seed. Returns its id."""
-    tags = {SWEEP: sweep, ROLE: "replicate", BASELINE: str(baseline).lower()}
+    tags = {SWEEP: sweep, ROLE: "replicate"}
     return _open_below(parent_run_id, f"{run_name(config)} seed {config.seed}", tags)
 
 
