@@ -31,6 +31,15 @@ def train_options(command: Command) -> Command:
     return some_options([f.name for f in fields(RunConfig)])(command)
 
 
+SWITCH: dict[str, Any] = {
+    "is_flag": False,
+    "flag_value": "true",
+    "type": bool,
+    "default": False,
+    "metavar": "[true|false]",
+}
+"""Settings of an option that is on when it stands alone, and takes a value as `mlflow run` gives one."""
+
 PREPARING = (
     "model data weights image_size on_bad_image val_fraction test_fraction split_seed seed device threads experiment "
     "run_name"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tlcompare.cli.options import either_spelling, fixing_options, listed, seconds
+from tlcompare.cli.options import SWITCH, either_spelling, fixing_options, listed, seconds
 from tlcompare.config import resolve
 from tlcompare.study.space import SAMPLERS
 
@@ -71,20 +71,12 @@ _TOP = 5
 )
 @either_spelling(
     "--probe",
-    is_flag=False,
-    flag_value="true",
-    type=bool,
-    default=False,
-    metavar="[true|false]",
+    **SWITCH,
     help="Probe the backbones first, and try what that suggests after the baselines: see `tlcompare probe`.",
 )
 @either_spelling(
     "--dry-run",
-    is_flag=False,
-    flag_value="true",
-    type=bool,
-    default=False,
-    metavar="[true|false]",
+    **SWITCH,
     help="Check everything, and print what would be tried and what it would cost.",
 )
 @either_spelling(
