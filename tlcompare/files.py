@@ -82,13 +82,13 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
         yield
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace a file's content so that a reader, or a crash, sees the old or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as f:
-            f.write(text)
+        with os.fdopen(handle, "wb") as f:
+            f.write(content.encode() if isinstance(content, str) else content)
             f.flush()
             os.fsync(f.fileno())
         Path(name).replace(path)
@@ -99,17 +99,27 @@ def write_atomically(path: Path, text: str) -> None:
 
 def sealed(value: Any) -> str:
     """A value as JSON behind its own SHA-256, so that `unsealed` notices damage."""
-    body = json.dumps(value)
-    return f"{hashlib.sha256(body.encode()).hexdigest()}\n{body}"
+    return sealed_bytes(json.dumps(value).encode()).decode()
 
 
 def unsealed(path: Path) -> Any:
     """The value in a file that `sealed` made; None if there is no such file or it was damaged."""
+    body = unsealed_bytes(path)
+    return None if body is None else json.loads(body)
+
+
+def sealed_bytes(body: bytes) -> bytes:
+    """Bytes behind their own SHA-256."""
+    return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def unsealed_bytes(path: Path) -> bytes | None:
+    """The bytes in a file that `sealed_bytes` made; None if there is no such file or it was damaged."""
     try:
-        seal, _, body = path.read_text(encoding="utf-8").partition("\n")
-    except (OSError, UnicodeDecodeError):
+        seal, _, body = path.read_bytes().partition(b"\n")
+    except OSError:
         return None
-    return json.loads(body) if hashlib.sha256(body.encode()).hexdigest() == seal else None
+    return body if hashlib.sha256(body).hexdigest().encode() == seal else None
 
 
 def folder_size(path: Path) -> int:

@@ -9,13 +9,15 @@ from functools import partial
 import torch
 
 from tlcompare.config import RunConfig
+from tlcompare.errors import TrainingError
 from tlcompare.freezing.graph import Classifier, cut_points
 from tlcompare.preparation import Prepared, Workbench, announce, prepare
 from tlcompare.progress import Reporter, reporting
 from tlcompare.tracking.models import log_dataset, log_model
 from tlcompare.tracking.record import EpochLog, final_metrics, log_end, log_predictions, log_start
-from tlcompare.tracking.runs import RunLog, open_run, require_store, stop_if_asked
+from tlcompare.tracking.runs import Pruned, RunLog, open_run, require_store, stop_if_asked
 from tlcompare.training.batches import Images
+from tlcompare.training.checkpoints import Checkpoint
 from tlcompare.training.epochs import Epoch, Fitted
 from tlcompare.training.evaluate import Scores, predict, score
 from tlcompare.training.feed import make_feed
@@ -58,7 +60,9 @@ def train(config: RunConfig, expected_digest: str | None = None) -> RunResult:
         if expected_digest and expected_digest != prepared.store.digest:
             reporter.say("warning: the images are not those of the earlier run; expect another result")
         with open_run(config) as log:
-            return _train(log, prepared, reporter, workbench)
+            result = _train(log, prepared, reporter, workbench)
+        _checkpoint(prepared).delete()
+        return result
 
 
 def train_child(
@@ -87,7 +91,9 @@ def train_child(
     """
     with open_run(config, run_id) as log:
         prepared = prepare(config, reporter, workbench)
-        return _train(log, prepared, reporter, workbench, keep_model, ahead, kept)
+        result = _train(log, prepared, reporter, workbench, keep_model, ahead, kept)
+    _checkpoint(prepared).delete()
+    return result
 
 
 def _train(
@@ -131,11 +137,15 @@ def _train(
         reporter.epoch(epoch)
 
     suffix = prepared.shared.compiled(plan.cut) if config.compile else None
-    fitting: Callable[..., Fitted] = partial(fit, suffix=suffix, on_notice=reporter.say)
+    checkpoint = _checkpoint(prepared)
+    fitting: Callable[..., Fitted] = partial(fit, suffix=suffix, checkpoint=checkpoint, on_notice=reporter.say)
     if not plan.parameters and vectors_fit(feed, layers.features):
         fitting = partial(fit_head, ahead=ahead, trained=workbench.heads)
     try:
         fitted = fitting(model, layers, plan, feed, split, config, compute, on_step=reporter.step, on_epoch=on_epoch)
+    except (Pruned, TrainingError):
+        checkpoint.delete()
+        raise
     finally:
         epoch_log.send()
     reporter.doing("scoring, and logging the model")
@@ -159,3 +169,7 @@ def _train(
     log.scores(metrics, model_id, dataset)
     log_end(log, prepared, fitted, scores, latency, model_kept=model_id is not None)
     return RunResult(log.run_id, prepared, metrics)
+
+
+def _checkpoint(prepared: Prepared) -> Checkpoint:
+    return Checkpoint(prepared.shared.digest, prepared.store, prepared.split, prepared.config, prepared.compute)

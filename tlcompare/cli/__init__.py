@@ -35,7 +35,10 @@ class _Group(click.Group):
                 raise
             raise _ShownError(" ".join(str(e).split())) from e
         except KeyboardInterrupt:
-            click.echo("Interrupted. The run is marked as killed; the same command starts it anew.", err=True)
+            click.echo(
+                "Interrupted. The run is marked as killed; the same command goes on from its last epoch in a new one.",
+                err=True,
+            )
             ctx.exit(130)
 
 

@@ -6,21 +6,31 @@ import gc
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tlcompare.config import RunConfig
 from tlcompare.data.splits import Split
 from tlcompare.errors import TrainingError
+from tlcompare.files import first_line
 from tlcompare.freezing.digest import frozen_state
 from tlcompare.freezing.graph import Classifier
 from tlcompare.freezing.layers import LayerList
 from tlcompare.freezing.strategy import FreezePlan, freeze, set_training
 from tlcompare.training.batches import Images, Indices, shuffled
+from tlcompare.training.checkpoints import (
+    Checkpoint,
+    State,
+    optimizer_tensors,
+    random_states,
+    restore_optimizer,
+    restore_random_states,
+)
 from tlcompare.training.device import Compute
 from tlcompare.training.epochs import Epoch, Fitted, is_better, nothing_frozen_moves, require_finite
 from tlcompare.training.evaluate import mean_log_loss, predict
@@ -36,9 +46,11 @@ _MORE_STEPS = 32
 
 @dataclass
 class _Counts:
+    prefix: int = 0
     suffix: int = 0
     backward: int = 0
     halvings: int = 0
+    micro_batch: int = 0
 
 
 @dataclass
@@ -52,10 +64,9 @@ class _Trainer:
     compute: Compute
     optimizer: torch.optim.Optimizer
     class_weights: Tensor
-    micro_batch: int
     least_micro_batch: int
-    on_notice: Callable[[str], None] | None
-    counts: _Counts = field(default_factory=_Counts)
+    on_notice: Callable[[str], None]
+    counts: _Counts
 
 
 def fit(
@@ -68,9 +79,10 @@ def fit(
     compute: Compute,
     *,
     suffix: Callable[[Tensor], Tensor] | None = None,
+    checkpoint: Checkpoint | None = None,
     on_step: StepReport | None = None,
-    on_epoch: Callable[[Epoch], None] | None = None,
-    on_notice: Callable[[str], None] | None = None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    on_notice: Callable[[str], None] = lambda text: None,
 ) -> Fitted:
     """Train `model` in place and leave it with the weights of its best epoch.
 
@@ -83,9 +95,10 @@ def fit(
         config: the recipe.
         compute: device and precision.
         suffix: the model's suffix, compiled, to train through.
+        checkpoint: where the training goes on from, if it was interrupted, and is kept after each epoch.
         on_step: called with (epoch, step, steps, mean loss, mean accuracy), the numbers from 1.
-        on_epoch: called after each epoch.
-        on_notice: called with a sentence when a batch had to be split.
+        on_epoch: called after each epoch, and for those that the checkpoint had.
+        on_notice: called with a sentence when a batch had to be split, and where training goes on.
 
     Raises:
         TrainingError: a loss that is not finite, no memory for the smallest batch, or a frozen weight that moved.
@@ -103,16 +116,24 @@ def fit(
         compute=compute,
         optimizer=_make_optimizer(model, layers, plan, config),
         class_weights=class_weights(feed.train.images, split.train, config).to(compute.device),
-        micro_batch=config.batch_size + 1,
         least_micro_batch=2 if norms_train else 1,
         on_notice=on_notice,
+        counts=_Counts(prefix=feed.computed, micro_batch=config.batch_size + 1),
     )
     truth = np.asarray(feed.val.images.store.labels)[split.val]
     epochs: list[Epoch] = []
     best: Epoch | None = None
     best_weights: dict[str, Tensor] = {}
     with nothing_frozen_moves(layers, plan) as frozen_digest:
-        for epoch in range(config.epochs):
+        changing = _changing(model, layers, plan)
+        if checkpoint and (state := checkpoint.load()):
+            on_notice(f"going on after epoch {len(state.epochs)}, which an earlier attempt has reached")
+            epochs, best = list(state.epochs), state.epochs[state.best_epoch - 1]
+            best_weights, best_probabilities = _restore(trainer, changing, state)
+            for result in epochs:
+                on_epoch(result)
+        while len(epochs) < config.epochs and not (best and _out_of_patience(epochs, best, config)):
+            epoch = len(epochs)
             start = time.perf_counter()
             head_only = epoch < config.head_first
             freeze(layers.network, plan)
@@ -135,14 +156,13 @@ def fit(
             )
             require_finite(result.val_loss, "validation loss", f"epoch {epoch + 1}", config, at_start=False)
             epochs.append(result)
-            if on_epoch:
-                on_epoch(result)
             if is_better(result, best):
                 best, best_probabilities = result, probabilities
-                best_weights = {name: t.detach().clone() for name, t in _changing(model, layers, plan).items()}
-            elif best and config.patience and result.number - best.number >= config.patience:
-                break
-        for name, tensor in _changing(model, layers, plan).items():
+                best_weights = {name: t.detach().clone() for name, t in changing.items()}
+            if checkpoint:
+                checkpoint = _keep(checkpoint, trainer, changing, epochs, best, best_weights, best_probabilities)
+            on_epoch(result)
+        for name, tensor in changing.items():
             tensor.detach().copy_(best_weights[name])
     assert best is not None
     counts = trainer.counts
@@ -151,13 +171,54 @@ def fit(
         best_epoch=best.number,
         probabilities=best_probabilities,
         features_seconds=feed.seconds,
-        prefix_images=feed.computed + (counts.suffix if feed.leads else 0),
+        prefix_images=counts.prefix + (counts.suffix if feed.leads else 0),
         suffix_images=counts.suffix,
         backward_images=counts.backward,
         peak_memory_mb=peak_mb(compute.device),
         batch_halvings=counts.halvings,
         frozen_digest=frozen_digest,
     )
+
+
+def _out_of_patience(epochs: list[Epoch], best: Epoch, config: RunConfig) -> bool:
+    return config.patience > 0 and len(epochs) - best.number >= config.patience
+
+
+def _keep(
+    checkpoint: Checkpoint,
+    trainer: _Trainer,
+    changing: dict[str, Tensor],
+    epochs: list[Epoch],
+    best: Epoch | None,
+    best_weights: dict[str, Tensor],
+    best_probabilities: NDArray[np.float32],
+) -> Checkpoint | None:
+    """Save where training stands; returns None, once it cannot be saved."""
+    assert best is not None
+    tensors = {f"now.{name}": t for name, t in changing.items()}
+    tensors |= {f"best.{name}": t for name, t in best_weights.items()}
+    tensors |= {"probabilities": torch.from_numpy(best_probabilities), **optimizer_tensors(trainer.optimizer)}
+    tensors |= random_states(trainer.compute.device)
+    try:
+        checkpoint.save(State(tuple(epochs), best.number, asdict(trainer.counts), tensors))
+    except OSError as e:
+        trainer.on_notice(f"warning: no checkpoints from here on, an interrupted run would begin anew: {first_line(e)}")
+        return None
+    return checkpoint
+
+
+def _restore(
+    trainer: _Trainer, changing: dict[str, Tensor], state: State
+) -> tuple[dict[str, Tensor], NDArray[np.float32]]:
+    """Put training where a checkpoint has it; returns the best epoch's weights and probabilities."""
+    tensors = state.tensors
+    for name, tensor in changing.items():
+        tensor.detach().copy_(tensors[f"now.{name}"])
+    restore_optimizer(trainer.optimizer, tensors)
+    restore_random_states(tensors)
+    # What the interrupted attempt has computed of the prefix is there now, and was not computed this time.
+    trainer.counts = replace(_Counts(**state.counts), prefix=state.counts["prefix"] + trainer.counts.prefix)
+    return {name: tensors[f"best.{name}"] for name in changing}, tensors["probabilities"].numpy()
 
 
 def _train_epoch(
@@ -209,19 +270,17 @@ def _train_step(trainer: _Trainer, x: Tensor, labels: Tensor) -> Tensor:
             if not out_of_memory(e):
                 raise
             least = trainer.least_micro_batch
-            if min(trainer.micro_batch, len(x)) <= least:
+            if min(trainer.counts.micro_batch, len(x)) <= least:
                 raise TrainingError(
                     f"not enough memory to train on {least} image(s) at a time",
                     f"Take a smaller --image-size than {trainer.feed.train.images.preprocessing.size}, "
                     "or unfreeze less.",
                 ) from e
         trainer.optimizer.zero_grad(set_to_none=True)
-        trainer.micro_batch = max((min(trainer.micro_batch, len(x)) + 1) // 2, trainer.least_micro_batch)
+        half = max((min(trainer.counts.micro_batch, len(x)) + 1) // 2, trainer.least_micro_batch)
+        trainer.counts.micro_batch = half
         trainer.counts.halvings += 1
-        if trainer.on_notice:
-            trainer.on_notice(
-                f"out of memory: batches of {len(x)} images are now computed {trainer.micro_batch} at a time"
-            )
+        trainer.on_notice(f"out of memory: batches of {len(x)} images are now computed {half} at a time")
         torch.set_rng_state(random_state)
         gc.collect()
         if trainer.compute.device == "cuda":
@@ -239,7 +298,7 @@ def _accumulate(trainer: _Trainer, x: Tensor, labels: Tensor) -> Tensor:
     """Forward and backward over a batch in micro-batches; returns the batch's mean loss and accuracy."""
     total_weight = trainer.class_weights[labels].sum()
     result = torch.zeros(2, device=labels.device)
-    pieces = math.ceil(len(x) / trainer.micro_batch)
+    pieces = math.ceil(len(x) / trainer.counts.micro_batch)
     for rows in np.array_split(np.arange(len(x)), pieces):
         part = slice(int(rows[0]), int(rows[-1]) + 1)
         start = trainer.feed.train.advance(x[part])

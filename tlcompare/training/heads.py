@@ -101,7 +101,7 @@ def fit_head(
     ahead: Sequence[RunConfig] = (),
     trained: dict[RunConfig, TrainedHead] | None = None,
     on_step: StepReport | None = None,
-    on_epoch: Callable[[Epoch], None] | None = None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Fitted:
     """Train the head of `model`, whose whole backbone is frozen, as `fit` does, together with those of runs to come.
 
@@ -129,8 +129,7 @@ def fit_head(
         for epoch in head.epochs:
             for what, loss in (("loss", epoch.train_loss), ("validation loss", epoch.val_loss)):
                 require_finite(loss, what, f"epoch {epoch.number}", config, at_start=not head.began_well)
-            if on_epoch:
-                on_epoch(epoch)
+            on_epoch(epoch)
         best = head.best
         assert best is not None
         with torch.no_grad():
