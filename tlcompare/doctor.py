@@ -14,7 +14,8 @@ from tlcompare import __version__
 from tlcompare.backbones.registry import BUILT_IN, get_backbone
 from tlcompare.config import RunConfig
 from tlcompare.files import cache_dir, folder_size
-from tlcompare.tracking.runs import shown_uri, store_problem
+from tlcompare.tracking.outbox import kept
+from tlcompare.tracking.store import shown_uri, store_problem
 from tlcompare.training.device import choose_compute
 from tlcompare.training.latency import KIND
 from tlcompare.training.measured import folder
@@ -45,7 +46,7 @@ def examine() -> dict[str, dict[str, str]]:
             "torch hub": f"{torch.hub.get_dir()}: {_size(Path(torch.hub.get_dir()))}",
         },
         "weights offline": {name: _weights(name) for name in BUILT_IN},
-        "tracking": {"store": shown_uri(), "reachable": _reachable()},
+        "tracking": {"store": shown_uri(), "reachable": _reachable(), "not sent yet": f"{len(kept())} runs"},
     }
 
 

@@ -17,9 +17,11 @@ from tlcompare.errors import DataError, TrackingError
 from tlcompare.preparation import Workbench, images_and_split
 from tlcompare.progress import RunReporter, reporting
 from tlcompare.tracking.models import load_model
+from tlcompare.tracking.outbox import catch_up, send
 from tlcompare.tracking.reading import FINALISTS, OPENED_AT, OPENED_BY, LoggedRun, file_of, opened_elsewhere, opening
 from tlcompare.tracking.record import log_predictions
-from tlcompare.tracking.runs import RunLog, logged_config, require_store, stop_if_asked, terminable
+from tlcompare.tracking.runs import RunLog, logged_config, stop_if_asked, terminable
+from tlcompare.tracking.store import require_store, shown_uri
 from tlcompare.tracking.sweeps import alone_with, has_model
 from tlcompare.training.batches import Images
 from tlcompare.training.device import choose_compute
@@ -42,6 +44,7 @@ def finalize(sweep: str, again: bool = False) -> str:
         KeyboardInterrupt, SystemExit: the same command goes on.
     """
     require_store()
+    catch_up()
     evidence = evidence_of(sweep)
     parent = evidence.sweep
     runs = [run for c in evidence.contenders for run in c.runs]
@@ -96,6 +99,8 @@ def _mark(parent: LoggedRun, runs: Sequence[LoggedRun]) -> None:
             "tlcompare.test_opened": "true",
         }
     )
+    if not send(parent.run_id):
+        raise TrackingError(f"{shown_uri()} does not answer, so that the opening cannot be written down", "Try again.")
 
 
 def _user() -> str:

@@ -13,7 +13,8 @@ from tlcompare.comparison.table import aligned
 from tlcompare.config import RunConfig
 from tlcompare.preparation import Prepared, Workbench, prepare
 from tlcompare.progress import Reporter, reporting
-from tlcompare.tracking.runs import RunLog, open_probe, require_store, shown_uri
+from tlcompare.tracking.runs import RunLog, open_probe
+from tlcompare.tracking.store import require_store, shown_uri
 from tlcompare.training.batches import Images
 from tlcompare.training.probe import BlockProbe, probe_blocks, suggestions
 

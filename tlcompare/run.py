@@ -14,8 +14,10 @@ from tlcompare.freezing.graph import Classifier, cut_points
 from tlcompare.preparation import Prepared, Workbench, announce, prepare
 from tlcompare.progress import Reporter, reporting
 from tlcompare.tracking.models import log_dataset, log_model
+from tlcompare.tracking.outbox import catch_up
 from tlcompare.tracking.record import EpochLog, final_metrics, log_end, log_predictions, log_start
-from tlcompare.tracking.runs import Pruned, RunLog, open_run, require_store, stop_if_asked
+from tlcompare.tracking.runs import Pruned, RunLog, open_run, stop_if_asked
+from tlcompare.tracking.store import require_store
 from tlcompare.training.batches import Images
 from tlcompare.training.checkpoints import Checkpoint
 from tlcompare.training.epochs import Epoch, Fitted
@@ -53,6 +55,7 @@ def train(config: RunConfig, expected_digest: str | None = None) -> RunResult:
         UserError: anything a user can mend; the run, if it had begun, is marked failed with the reason.
     """
     require_store()
+    catch_up()
     with reporting(config.epochs) as reporter:
         workbench = Workbench()
         prepared = prepare(config, reporter, workbench)
@@ -109,7 +112,7 @@ def _train(
     config, compute, store, split = prepared.config, prepared.compute, prepared.store, prepared.split
     preprocessing, plan, layers = prepared.backbone.preprocessing, prepared.plan, prepared.layers
     log_start(log, prepared)
-    dataset = log_dataset(prepared.source, store)
+    dataset = log_dataset(log.run_id, prepared.source, store)
     model = Classifier(layers, plan.cut, len(store.classes), config.dropout, config.seed)
     model.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     reporter.doing("measuring latency")
@@ -162,12 +165,11 @@ def _train(
             log_predictions(log, store, part, rows, probabilities[part])
     model_bytes = sum(tensor.nbytes for tensor in model.weights().values())
     metrics = final_metrics(prepared, fitted, scores, latency, model_bytes)
-    model_id = None
-    if keep_model(metrics):
+    if kept_model := keep_model(metrics):
         names = {"backbone": config.model, "unfreeze": config.unfreeze}
-        model_id = log_model(log.run_id, model, prepared.backbone, store.classes, names)
-    log.scores(metrics, model_id, dataset)
-    log_end(log, prepared, fitted, scores, latency, model_kept=model_id is not None)
+        log_model(log.run_id, model, prepared.backbone, store.classes, names)
+    log.scores(metrics, dataset)
+    log_end(log, prepared, fitted, scores, latency, model_kept=kept_model)
     return RunResult(log.run_id, prepared, metrics)
 
 

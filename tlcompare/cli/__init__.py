@@ -9,7 +9,7 @@ import click
 from tlcompare import __version__
 from tlcompare.cli.evidence import compare, finalize, pick, probe, report
 from tlcompare.cli.sweeping import replicate, spaces, sweep
-from tlcompare.cli.training import doctor, layers, plan, predict, train
+from tlcompare.cli.training import doctor, layers, plan, predict, sync, train
 from tlcompare.errors import UserError
 
 
@@ -62,5 +62,20 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (train, sweep, replicate, compare, pick, finalize, report, probe, layers, plan, spaces, predict, doctor):
+for command in (
+    train,
+    sweep,
+    replicate,
+    compare,
+    pick,
+    finalize,
+    report,
+    probe,
+    layers,
+    plan,
+    spaces,
+    predict,
+    sync,
+    doctor,
+):
     main.add_command(command)

@@ -36,7 +36,7 @@ def train(config_file: str | None, **options: str | None) -> None:
         click.echo("loading torch and MLflow", err=True)
 
     from tlcompare.run import train as train_one
-    from tlcompare.tracking.runs import shown_uri
+    from tlcompare.tracking.store import shown_uri
 
     result = train_one(config, None if "data" in given else digest)
     click.echo(f"validation accuracy   {result.metrics['val/accuracy']:.2%}")
@@ -225,3 +225,27 @@ def doctor(as_json: bool) -> None:
         click.echo(section)
         for name, value in entries.items():
             click.echo(f"  {name:<24} {value}")
+
+
+@click.command()
+def sync() -> None:
+    """Send what a tracking store has missed while it did not answer.
+
+    Training goes on when the tracking server is gone: what it logs is kept on this machine, in its order, and sent when
+    the server answers again, by the run itself or by the next train, sweep, replicate or finalize. This command sends
+    what is left now, to the store that MLFLOW_TRACKING_URI names.
+
+    \b
+    tlcompare sync
+    """
+    from tlcompare.errors import TrackingError
+    from tlcompare.tracking.outbox import send_kept
+    from tlcompare.tracking.store import require_store, shown_uri
+
+    require_store()
+    sent = send_kept()
+    click.echo(f"sent {sent.entries} entries to {shown_uri()}" if sent.entries else "nothing was left to send")
+    problems = [f"run {run_id} still waits" for run_id in sent.waiting]
+    problems += [f"run {run_id} is refused: {reason}" for run_id, reason in sent.refused.items()]
+    if problems:
+        raise TrackingError("; ".join(problems), "What was refused stays under unsent in the cache folder.")

@@ -12,7 +12,7 @@ from tlcompare.study.planning import Plan, Request, make_plan
 from tlcompare.study.reuse import costs_of, cuts_worth_keeping, drawn, expected, wanted
 from tlcompare.study.studies import DEFAULT_STORAGE, Definition, Studies, checked_name, require_separate
 from tlcompare.study.view import duration
-from tlcompare.tracking.runs import tracking_uri
+from tlcompare.tracking.store import tracking_uri
 from tlcompare.training.reuse import Costs
 
 

@@ -16,8 +16,10 @@ from tlcompare.study.engines import Engine, InProcess, Job, Outcome, Processes
 from tlcompare.study.planning import Quiet
 from tlcompare.study.reuse import cuts_worth_keeping
 from tlcompare.study.view import View, viewing
+from tlcompare.tracking.outbox import catch_up
 from tlcompare.tracking.reading import BASELINE, LoggedRun, replicates_of, sweep_run, trials_of, warning_if_opened
-from tlcompare.tracking.runs import RunLog, logged_config, require_store, stop_if_asked, terminable, undisturbed
+from tlcompare.tracking.runs import RunLog, logged_config, stop_if_asked, terminable, undisturbed
+from tlcompare.tracking.store import require_store
 from tlcompare.tracking.sweeps import REPLICATED, alone_with, discard_trial, end_trial, open_replicate
 from tlcompare.training.epochs import Epoch
 from tlcompare.training.heads import train_together
@@ -54,6 +56,7 @@ def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: 
         KeyboardInterrupt, SystemExit: the same command goes on.
     """
     require_store()
+    catch_up()
     parent = sweep_run(sweep)
     chosen = _choose(trials_of(parent.run_id), sweep, top)
     first = _FIRST_SEED + int(min(c.config.seed for c in chosen))

@@ -40,8 +40,10 @@ from tlcompare.study.studies import (
 )
 from tlcompare.study.summary import leave_summary, leave_table
 from tlcompare.study.view import View, viewing
+from tlcompare.tracking.outbox import catch_up
 from tlcompare.tracking.reading import LoggedRun, readable, sweep_names, sweep_run, trials_of, warning_if_opened
-from tlcompare.tracking.runs import require_store, shown_uri, stop_if_asked, terminable, tracking_uri, undisturbed
+from tlcompare.tracking.runs import stop_if_asked, terminable, undisturbed
+from tlcompare.tracking.store import require_store, shown_uri, tracking_uri
 from tlcompare.tracking.sweeps import (
     SweepLog,
     discard_models,
@@ -80,6 +82,7 @@ def sweep(request: Request) -> Swept:
         KeyboardInterrupt, SystemExit: after the bookkeeping; the same name goes on.
     """
     require_store()
+    catch_up()
     url = request.storage or DEFAULT_STORAGE
     require_separate(url, tracking_uri())
     name = checked_name(request.name) if request.name else None

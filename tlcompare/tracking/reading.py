@@ -14,7 +14,8 @@ from mlflow.entities import Run
 
 from tlcompare.errors import TrackingError, did_you_mean
 from tlcompare.files import first_line
-from tlcompare.tracking.runs import DEFAULT_EXPERIMENT, client, shown_uri
+from tlcompare.tracking.runs import DEFAULT_EXPERIMENT
+from tlcompare.tracking.store import client, shown_uri
 
 SWEEP = "tlcompare.sweep"
 TRIAL = "tlcompare.trial"

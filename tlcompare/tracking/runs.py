@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import logging
 import math
 import os
 import re
@@ -22,27 +20,17 @@ from typing import Any
 
 import mlflow
 from matplotlib.figure import Figure
-from mlflow import MlflowClient
-from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import Metric, Param, RunStatus, RunTag
+from mlflow.tracking.context.registry import resolve_tags
 
 from tlcompare.config import RunConfig, read_yaml
 from tlcompare.errors import TrackingError, UserError, without_credentials
 from tlcompare.files import first_line
+from tlcompare.tracking.outbox import put, send
+from tlcompare.tracking.sending import Entry
+from tlcompare.tracking.store import client, shown_uri
 
 DEFAULT_EXPERIMENT = "tlcompare"
-logging.getLogger("mlflow").setLevel(logging.ERROR)
 _RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")  # what MLflow calls a run that was given no name
-
-
-def client() -> MlflowClient:
-    """MLflow's client for the current tracking store, made once for each."""
-    return _client(str(mlflow.get_tracking_uri()))
-
-
-@functools.cache
-def _client(uri: str) -> MlflowClient:
-    return MlflowClient(uri)
 
 
 class Pruned(Exception):
@@ -51,36 +39,32 @@ class Pruned(Exception):
 
 @dataclass(frozen=True)
 class RunLog:
-    """An open run."""
+    """An open run. What cannot be sent now, because the store does not answer, is kept and sent later."""
 
     run_id: str
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Log parameters, leaving alone those that `mlflow run` has logged itself."""
-        there = client().get_run(self.run_id).data.params
-        new = [Param(k, str(v)) for k, v in values.items() if k not in there]
-        for start in range(0, len(new), 100):
-            client().log_batch(self.run_id, params=new[start : start + 100])
+        put(self.run_id, Entry("params", {k: str(v) for k, v in values.items()}))
 
     def tags(self, values: Mapping[str, Any]) -> None:
-        tags = [RunTag(k, str(v)) for k, v in values.items()]
-        for start in range(0, len(tags), 100):
-            client().log_batch(self.run_id, tags=tags[start : start + 100])
+        put(self.run_id, Entry("tags", {k: str(v) for k, v in values.items()}))
 
     def metrics_of_steps(self, values: Mapping[int, Mapping[str, float]]) -> None:
         """Log metrics by step; values that are not finite, which break charts, are left out."""
-        now = int(time.time() * 1000)
-        finite = [Metric(k, v, now, step) for step, m in values.items() for k, v in m.items() if math.isfinite(v)]
-        for start in range(0, len(finite), 1000):
-            client().log_batch(self.run_id, metrics=finite[start : start + 1000])
+        entries = [_metric(k, v, step) for step, m in values.items() for k, v in m.items() if math.isfinite(v)]
+        if entries:
+            put(self.run_id, Entry("metrics", {"metrics": entries}))
 
-    def scores(self, values: Mapping[str, float], model_id: str | None, dataset: MetaDataset) -> None:
+    def scores(self, values: Mapping[str, float], dataset: Mapping[str, str]) -> None:
         """Log final metrics, tied to the data they were measured on and to the model, if it is kept."""
-        finite = {k: v for k, v in values.items() if math.isfinite(v)}
-        mlflow.log_metrics(finite, model_id=model_id, dataset=dataset)
+        on = {"dataset_name": dataset["name"], "dataset_digest": dataset["digest"]}
+        entries = [_metric(k, v, 0) | on for k, v in values.items() if math.isfinite(v)]
+        put(self.run_id, Entry("scores", {"metrics": entries}))
 
     def text(self, path: str, text: str) -> None:
-        client().log_text(self.run_id, text, path)
+        with self._file(path) as file:
+            file.write_text(text, encoding="utf-8")
 
     def json(self, path: str, value: Any) -> None:
         self.text(path, json.dumps(value, indent=1))
@@ -90,9 +74,25 @@ class RunLog:
         self.text(path, rows.to_csv(index=False, float_format="%.6g"))
 
     def figure(self, path: str, figure: Figure) -> None:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), self._file(path) as file:
             warnings.filterwarnings("ignore", "Glyph .* missing")  # a class name in a script that no font here has
-            client().log_figure(self.run_id, figure, path)
+            figure.savefig(file)
+
+    def end(self, status: str) -> None:
+        """End as FINISHED, KILLED or FAILED."""
+        put(self.run_id, Entry("end", {"status": status, "time": int(time.time() * 1000)}))
+
+    @contextmanager
+    def _file(self, path: str) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            yield file
+            put(self.run_id, Entry("files", {}, Path(folder)))
+
+
+def _metric(key: str, value: float, step: int) -> dict[str, Any]:
+    return {"key": key, "value": float(value), "timestamp": int(time.time() * 1000), "step": step}
 
 
 @contextmanager
@@ -105,42 +105,42 @@ def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[RunLog]:
         TrackingError: the tracking store does not answer.
     """
     try:
-        active = mlflow.start_run(run_id=run_id) if run_id else _start(config)
+        log = RunLog(run_id or _begin(config))
     except (mlflow.MlflowException, OSError) as e:
         raise TrackingError(
             f"the tracking store {shown_uri()} cannot be used: {first_line(e)}", "Check MLFLOW_TRACKING_URI."
         ) from e
-    log = RunLog(active.info.run_id)
-    status, state, reason = RunStatus.FINISHED, "finished", ""
+    status, state, reason = "FINISHED", "finished", ""
     try:
         with terminable():
             yield log
     except Pruned as e:
-        status, state, reason = RunStatus.KILLED, "pruned", str(e)
+        status, state, reason = "KILLED", "pruned", str(e)
         raise
     except (KeyboardInterrupt, SystemExit):
-        status, state, reason = RunStatus.KILLED, "interrupted", "interrupted"
+        status, state, reason = "KILLED", "interrupted", "interrupted"
         raise
     except BaseException as e:
-        status, state = RunStatus.FAILED, "failed"
+        status, state = "FAILED", "failed"
         reason = str(e) if isinstance(e, UserError) else f"{type(e).__name__}: {first_line(e)}"
         raise
     finally:
-        try:
-            reasons = {"tlcompare.reason": without_credentials(reason)[:4000]} if reason else {}
-            log.tags({"tlcompare.state": state} | reasons)
-        finally:
-            mlflow.end_run(RunStatus.to_string(status))
+        reasons = {"tlcompare.reason": without_credentials(reason)[:4000]} if reason else {}
+        log.tags({"tlcompare.state": state} | reasons)
+        log.end(status)
+        send(log.run_id)
 
 
-def _start(config: RunConfig) -> mlflow.ActiveRun:
+def _begin(config: RunConfig) -> str:
+    """The run that `mlflow run` has opened, or a new one; returns its id."""
     name = run_name(config)
-    opened = os.environ.get("MLFLOW_RUN_ID")
+    opened = os.environ.pop("MLFLOW_RUN_ID", None)
     if opened is None:
-        mlflow.set_experiment(experiment_name(config))
-    elif not _RANDOM_NAME.fullmatch(client().get_run(opened).info.run_name):
-        name = ""
-    return mlflow.start_run(run_name=name or None)
+        experiment = mlflow.set_experiment(experiment_name(config)).experiment_id
+        return str(client().create_run(experiment, run_name=name, tags=resolve_tags()).info.run_id)
+    named = not _RANDOM_NAME.fullmatch(client().get_run(opened).info.run_name)
+    client().update_run(opened, status="RUNNING", name=None if named else name)
+    return opened
 
 
 @contextmanager
@@ -173,41 +173,6 @@ def logged_config(uri: str) -> tuple[dict[str, Any], str]:
             return read_yaml(Path(path)), digest
     except (mlflow.MlflowException, OSError) as e:
         raise TrackingError(f"run {run_id} in {shown_uri()} holds no config.yaml: {first_line(e)}") from e
-
-
-def store_problem() -> str:
-    """Why the tracking store cannot be used, found out within seconds; empty if it can."""
-    patience = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-    before = {name: os.environ.get(name) for name in patience}
-    os.environ.update({name: before[name] or value for name, value in patience.items()})
-    try:
-        client().search_experiments(max_results=1)
-    except (mlflow.MlflowException, OSError) as e:
-        return without_credentials(first_line(e))
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-    return ""
-
-
-def require_store() -> None:
-    """Check, within seconds, that the tracking store answers.
-
-    Raises:
-        TrackingError: it does not.
-    """
-    if problem := store_problem():
-        raise TrackingError(f"the tracking store {shown_uri()} cannot be used: {problem}", "Check MLFLOW_TRACKING_URI.")
-
-
-def tracking_uri() -> str:
-    return str(mlflow.get_tracking_uri())
-
-
-def shown_uri() -> str:
-    """The tracking URI without a password in it."""
-    return without_credentials(mlflow.get_tracking_uri())
 
 
 @contextmanager

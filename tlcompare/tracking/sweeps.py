@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import mlflow
 from mlflow.tracking.context.registry import resolve_tags
@@ -15,7 +14,9 @@ from tlcompare.config import RunConfig
 from tlcompare.errors import TrackingError, without_credentials
 from tlcompare.files import cache_dir, locked
 from tlcompare.tracking.reading import BASELINE, ROLE, SWEEP, TRIAL, readable
-from tlcompare.tracking.runs import RunLog, client, experiment_name, run_name
+from tlcompare.tracking.runs import RunLog, experiment_name, run_name
+from tlcompare.tracking.sending import models_of
+from tlcompare.tracking.store import client
 
 CHAMPION = "champion"
 REPLICATED = "tlcompare.replicated"
@@ -37,7 +38,7 @@ class SweepLog(RunLog):
         with readable():
             self.tags({"tlcompare.reason": without_credentials(reason)[:4000]})
             for run_id in filter(None, (self.run_id, self.opened)):
-                client().set_terminated(run_id, status)
+                RunLog(run_id).end(status)
 
 
 def open_sweep(name: str, study_id: str, config: RunConfig) -> SweepLog:
@@ -112,7 +113,7 @@ def end_trial(run_id: str, state: str, reason: str, detail: str = "") -> None:
             log.text("traceback.txt", without_credentials(detail))
         if client().get_run(run_id).info.status in ("RUNNING", "FINISHED"):
             log.tags({"tlcompare.state": state, "tlcompare.reason": without_credentials(reason)[:4000]})
-            client().set_terminated(run_id, "FAILED" if state == "failed" else "KILLED")
+            log.end("FAILED" if state == "failed" else "KILLED")
 
 
 def discard_trial(run_id: str) -> None:
@@ -127,13 +128,13 @@ def discard_trial(run_id: str) -> None:
 def discard_models(run_id: str) -> None:
     """Delete the models of a run."""
     with readable():
-        for model in _models(run_id):
+        for model in models_of(run_id):
             client().delete_logged_model(model.model_id)
 
 
 def has_model(run_id: str) -> bool:
     with readable():
-        return bool(_models(run_id))
+        return bool(models_of(run_id))
 
 
 def crown(run_id: str, sweep_run_id: str, name: str, description: str) -> str:
@@ -146,7 +147,7 @@ def crown(run_id: str, sweep_run_id: str, name: str, description: str) -> str:
         TrackingError: the registry cannot be used, or has a model of this name that is not this sweep's.
     """
     with readable():
-        models = _models(run_id)
+        models = models_of(run_id)
         if not models:
             return ""
         if client().get_run(run_id).data.params.get("weights") == "none":
@@ -172,9 +173,3 @@ def mark_picked(winners: Sequence[str], others: Sequence[str], why: str) -> None
         for run_id in others:
             if _PICKED in client().get_run(run_id).data.tags:
                 client().delete_tag(run_id, _PICKED)
-
-
-def _models(run_id: str) -> Sequence[Any]:
-    experiment = client().get_run(run_id).info.experiment_id
-    found: Sequence[Any] = client().search_logged_models([experiment], filter_string=f"source_run_id = '{run_id}'")
-    return found

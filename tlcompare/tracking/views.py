@@ -15,7 +15,8 @@ import mlflow
 
 from tlcompare.errors import without_credentials
 from tlcompare.tracking.reading import ROLE, SWEEP, readable
-from tlcompare.tracking.runs import RunLog, client
+from tlcompare.tracking.runs import RunLog
+from tlcompare.tracking.store import client
 
 _OURS = "Strategies"
 _COLUMNS = (

@@ -1,0 +1,89 @@
+"""The tracking store: where it is, and whether it answers."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import mlflow
+from mlflow import MlflowClient
+from sqlalchemy import Engine, event
+
+from tlcompare.errors import TrackingError, without_credentials
+from tlcompare.files import first_line
+
+_SQLITE_PATIENCE_MS = 60_000
+_SHORT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+logging.getLogger("mlflow").setLevel(logging.ERROR)
+
+
+def client() -> MlflowClient:
+    """MLflow's client for the current tracking store, made once for each."""
+    return _client(str(mlflow.get_tracking_uri()))
+
+
+@functools.cache
+def _client(uri: str) -> MlflowClient:
+    return MlflowClient(uri)
+
+
+@event.listens_for(Engine, "connect")
+def _wait_for_others(connection: Any, record: Any) -> None:
+    """Several processes on one SQLite file wait for each other, where SQLite's five seconds would not do."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute(f"PRAGMA busy_timeout = {_SQLITE_PATIENCE_MS}")
+
+
+def tracking_uri() -> str:
+    return str(mlflow.get_tracking_uri())
+
+
+def shown_uri() -> str:
+    """The tracking URI without a password in it."""
+    return without_credentials(tracking_uri())
+
+
+@contextmanager
+def short_of_patience() -> Iterator[None]:
+    """Within the block, a tracking server that does not answer is given up after seconds, where MLflow takes minutes;
+    what the user has set for MLflow stands."""
+    mine = [name for name in _SHORT if name not in os.environ]
+    os.environ.update({name: _SHORT[name] for name in mine})
+    try:
+        yield
+    finally:
+        for name in mine:
+            os.environ.pop(name, None)
+
+
+def gone(e: Exception) -> bool:
+    """Whether MLflow failed because its store does not answer for now, and not for what it was asked."""
+    if isinstance(e, mlflow.MlflowException):
+        status: int = e.get_http_status_code()
+        return status >= 500 or status == 429
+    return isinstance(e, OSError)
+
+
+def store_problem() -> str:
+    """Why the tracking store cannot be used, found out within seconds; empty if it can."""
+    try:
+        with short_of_patience():
+            client().search_experiments(max_results=1)
+    except (mlflow.MlflowException, OSError) as e:
+        return without_credentials(first_line(e))
+    return ""
+
+
+def require_store() -> None:
+    """Check, within seconds, that the tracking store answers.
+
+    Raises:
+        TrackingError: it does not.
+    """
+    if problem := store_problem():
+        raise TrackingError(f"the tracking store {shown_uri()} cannot be used: {problem}", "Check MLFLOW_TRACKING_URI.")
