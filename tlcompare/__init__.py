@@ -1,3 +1,3 @@
 """Which layers of a pretrained network should be unfrozen, and is it worth it?"""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -27,6 +27,7 @@ from tlcompare.run import train_child
 from tlcompare.study.objective import Objective, worth_keeping
 from tlcompare.tracking.runs import Pruned, stop_if_asked, undisturbed
 from tlcompare.training.epochs import Epoch
+from tlcompare.training.memory import device_lost
 
 _GRACE_S = 6.0
 
@@ -68,12 +69,15 @@ class Outcome:
         metrics: the final metrics, of a finished trial.
         reason: why it failed or was pruned.
         detail: the traceback of a failure that is no user's mistake.
+        lost: whether it failed because its process or device was lost, so that it may go well another time; nothing
+            else can run in that process.
     """
 
     state: str
     metrics: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
     detail: str = ""
+    lost: bool = False
 
 
 class Watch(Protocol):
@@ -97,14 +101,17 @@ class Engine(Protocol):
 
 
 class InProcess:
-    """One trial after another, in this process."""
+    """One trial after another, in this process; should it lose its device, the others run in one of their own."""
 
     def __init__(self, workbench: Workbench) -> None:
         self._workbench = workbench
 
     def run(self, jobs: Iterator[Job], watch: Watch) -> None:
         for job in jobs:
-            watch.ended(job, _attempt(job, watch, self._workbench))
+            outcome = _attempt(job, watch, self._workbench)
+            watch.ended(job, outcome)
+            if outcome.lost:
+                Processes(1).run(jobs, watch)
 
 
 class Processes:
@@ -129,7 +136,7 @@ class Processes:
                     if outcome is None:
                         continue
                     watch.ended(worker.job, outcome)
-                    following = next(jobs, None) if worker.process.is_alive() else None
+                    following = None if outcome.lost else next(jobs, None)
                     if following is None:
                         busy.remove(worker)
                     else:
@@ -164,7 +171,7 @@ class _Worker:
             code = self.process.exitcode or 0
             how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
             hint = "; the usual cause is too little memory" if code == -signal.SIGKILL else ""
-            return Outcome("failed", reason=f"the worker process ended {how}{hint}")
+            return Outcome("failed", reason=f"the worker process ended {how}{hint}", lost=True)
         if kind == "ended":
             outcome: Outcome = arguments[0]
             return outcome
@@ -201,7 +208,10 @@ def _work(connection: Connection) -> None:
             job = connection.recv()
         except EOFError:
             return
-        remote.send("ended", _attempt(job, remote, workbench))
+        outcome = _attempt(job, remote, workbench)
+        remote.send("ended", outcome)
+        if outcome.lost:
+            return
 
 
 def _die_with_parent() -> None:
@@ -276,5 +286,5 @@ def _attempt(job: Job, watch: Watch, workbench: Workbench) -> Outcome:
         stop_if_asked()  # a signal in the middle of a write to MLflow makes what follows fail
         known = isinstance(e, UserError)
         reason = str(e) if known else f"{type(e).__name__}: {first_line(e)}"
-        return Outcome("failed", reason=reason, detail="" if known else traceback.format_exc())
+        return Outcome("failed", reason=reason, detail="" if known else traceback.format_exc(), lost=device_lost(e))
     return Outcome("finished", metrics=result.metrics)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,6 +25,7 @@ from tlcompare.training.epochs import Epoch
 from tlcompare.training.heads import train_together
 
 _FIRST_SEED = 1000
+_ATTEMPTS = 3
 _FAILURES_IN_A_ROW = 3
 
 
@@ -140,6 +141,8 @@ class _Replication:
         self._view = view
         self.done = 0
         self.failures: list[str] = []
+        self._attempts: Counter[int] = Counter()
+        self._waiting: deque[tuple[int, RunConfig]] = deque()
         self._in_a_row = 0
 
     def run(self, jobs: int) -> None:
@@ -196,12 +199,12 @@ class _Replication:
             for _, config in missing
             if not make_plan(prepared[config.model].layers, config.unfreeze, classes=2).parameters
         }
-        for number, (_, config) in enumerate(missing):
+        waiting = self._waiting = deque(enumerate(config for _, config in missing))
+        while waiting and self._in_a_row < _FAILURES_IN_A_ROW:
             stop_if_asked()
-            if self._in_a_row >= _FAILURES_IN_A_ROW:
-                return
+            number, config = waiting.popleft()
             run_id = open_replicate(self._parent.run_id, self._sweep, config)
-            later = (c for _, c in missing[number + 1 :] if c in heads)
+            later = (c for _, c in waiting if c in heads)
             ahead = tuple(c for c in later if train_together(c, config)) if config in heads else ()
             cuts = tuple(cut.node for cut in kept[config.model])
             label = f"{config.model} {config.unfreeze} seed {config.seed}"
@@ -220,6 +223,12 @@ class _Replication:
         return ""
 
     def ended(self, job: Job, outcome: Outcome) -> None:
+        self._attempts[job.number] += 1
+        if outcome.lost and self._attempts[job.number] < _ATTEMPTS:
+            discard_trial(job.run_id)
+            self._waiting.append((job.number, job.config))
+            self._view.again(job, outcome.reason)
+            return
         if outcome.state == "finished":
             self.done += 1
             self._in_a_row = 0

@@ -9,7 +9,7 @@ import uuid
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from tlcompare import __version__
 from tlcompare.errors import ConfigError, StudyError, without_credentials
 from tlcompare.files import cache_dir, first_line, locked
 from tlcompare.study.objective import Objective
@@ -26,7 +27,8 @@ from tlcompare.study.space import Choices, Domain
 
 DEFAULT_STORAGE = "sqlite:///optuna.db"
 _POPULATION = 10  # Optuna's 50 would be one generation of a usual sweep, drawn at random
-_DEFINITION, _ID = "definition", "id"
+_DEFINITION, _ID, _FORMAT_KEY, _VERSION = "definition", "id", "format", "version"
+_FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
@@ -105,7 +107,18 @@ class Studies:
             return None
         if kept is None:
             raise StudyError(f'the study "{name}" in {shown(self.url)} is not one of tlcompare', "Take another --name.")
-        return Definition(**_tuples(json.loads(kept)))
+        known = json.loads(kept)
+        unknown = set(known) - {f.name for f in fields(Definition)}
+        if study.user_attrs.get(_FORMAT_KEY, _FORMAT) > _FORMAT or unknown:
+            raise StudyError(
+                f'the sweep "{name}" was begun with tlcompare {self.version(name)}, which {__version__} cannot read',
+                "Upgrade tlcompare, or begin a new sweep with another --name.",
+            )
+        return Definition(**_tuples(known))
+
+    def version(self, name: str) -> str:
+        """The version of tlcompare that a study was begun with."""
+        return str(self.load(name).user_attrs.get(_VERSION, "0.1.0"))
 
     def load(self, name: str) -> optuna.Study:
         with usable(self.url):
@@ -134,6 +147,8 @@ class Studies:
                     if name:
                         raise StudyError(f'the study "{name}" was made by somebody else just now', "Try again.") from e
             study.set_user_attr(_ID, uuid.uuid4().hex)
+            study.set_user_attr(_VERSION, __version__)
+            study.set_user_attr(_FORMAT_KEY, _FORMAT)
             study.set_user_attr(_DEFINITION, json.dumps(asdict(definition)))
             return study
 

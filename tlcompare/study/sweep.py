@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +15,7 @@ import optuna
 import yaml
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from tlcompare import __version__
 from tlcompare.config import RunConfig, resolve
 from tlcompare.errors import StudyError, TrackingError, UserError
 from tlcompare.probe import log_probe
@@ -59,6 +61,7 @@ from tlcompare.training.heads import train_together
 from tlcompare.training.probe import as_probes
 
 _FAILURES_IN_A_ROW = 5
+_ATTEMPTS = 3
 _SQLITE_JOBS = 4
 _LIMITS, _PARENT, _DIGEST, _PRECISION = "limits", "parent_run_id", "data_digest", "precision"
 _KEY, _RUN, _KNOWN = "configuration", "run_id", "known"
@@ -100,6 +103,8 @@ def sweep(request: Request) -> Swept:
         except KeyboardInterrupt:
             view.say("Interrupted while it was prepared; no trial has begun.")
             raise
+        if name and kept and (begun := studies.version(name)) != __version__:
+            view.say(f"note: the sweep was begun with tlcompare {begun} and goes on with {__version__}")
         if kept is None:
             name = studies.create(name, plan.definition, plan.objectives, sweep_names()).study_name
         assert name is not None
@@ -120,6 +125,7 @@ class _Sweep:
         self._replayed: dict[int, int] = {}
         self._never_pruned: dict[int, bool] = {}
         self._best_after_epochs: dict[int, float] = {}
+        self._attempts: Counter[int] = Counter()
         self._failures: list[str] = []
         self._gave_up = False
         self._began = math.inf
@@ -170,6 +176,7 @@ class _Sweep:
         self._frozen = [(n, c) for n, c in known if not plan.search.plan(c).parameters]
         self._began = time.monotonic()
         engine.run(self._jobs(), self)
+        self._discard_leftovers()  # a server that made a run and lost the answer was asked for another
         self._keep_best_models()
         self._view.say(f"{self._stopped}; writing the summary")
         return leave_summary(self._log, self._name, self._study, plan, self._stopped)
@@ -306,6 +313,10 @@ class _Sweep:
         if outcome.state == "finished" and not all(map(math.isfinite, values)):
             missing = [o.metric for o, v in zip(self._plan.objectives, values, strict=True) if not math.isfinite(v)]
             outcome = Outcome("failed", reason=f"{', '.join(missing)} is not a number")
+        self._attempts[job.number] += 1
+        if outcome.lost and self._attempts[job.number] < _ATTEMPTS:
+            self._run_again(job, outcome.reason)
+            return
         if outcome.state == "failed":
             end_trial(job.run_id, "failed", outcome.reason, outcome.detail)
         self._running.pop(job.number)
@@ -316,6 +327,13 @@ class _Sweep:
         elif not self._gave_up:
             self._failures.clear()
         self._view.ended(job, self._result(outcome, values), self._best_shown(), self._done())
+
+    def _run_again(self, job: Job, reason: str) -> None:
+        """Let a trial whose process was lost wait for another one, which goes on from its last epoch."""
+        discard_trial(job.run_id)
+        self._running.pop(job.number)
+        put_back(self._studies, self._study.get_trials(deepcopy=False)[job.number])
+        self._view.again(job, reason)
 
     def _result(self, outcome: Outcome, values: list[float]) -> str:
         if outcome.state == "finished":

@@ -75,6 +75,12 @@ class View:
         self._print(f"{done:>3}/{self.total}  {job.label}  {result}{f'  best {best}' if best else ''}{left}")
         self._show()
 
+    def again(self, job: Job, reason: str) -> None:
+        """A job has to be run once more."""
+        self._rows.pop(job.number, None)
+        self._print(f"{job.label} is run again: {reason}")
+        self._show()
+
     def _print(self, text: str) -> None:
         self.console.print(without_credentials(text), highlight=False, markup=False)
 

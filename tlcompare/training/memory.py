@@ -1,4 +1,4 @@
-"""Peak memory of a stretch of work."""
+"""Memory and its lack, and devices that are lost."""
 
 from __future__ import annotations
 
@@ -48,3 +48,8 @@ def memory_bytes() -> int:
 def out_of_memory(e: RuntimeError) -> bool:
     """Whether torch failed for lack of memory, on any device."""
     return isinstance(e, torch.OutOfMemoryError) or "can't allocate memory" in str(e) or "out of memory" in str(e)
+
+
+def device_lost(e: BaseException) -> bool:
+    """Whether an accelerator failed in a way that no later call in this process survives."""
+    return isinstance(e, RuntimeError) and not out_of_memory(e) and "CUDA error" in str(e)
