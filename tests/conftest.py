@@ -20,6 +20,10 @@ for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
     del os.environ[name]
 
 
+def pytest_addoption(parser):
+    parser.addoption("--chaos", action="store_true", help="try many faults, and print what was tried")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def cache(tmp_path_factory):
     """One cache for the whole session, so that stores and data sets are made once."""

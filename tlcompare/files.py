@@ -82,13 +82,13 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
         yield
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
+def write_atomically(path: Path, *content: str | bytes) -> None:
     """Replace a file's content so that a reader, or a crash, sees the old or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as f:
-            f.write(content.encode() if isinstance(content, str) else content)
+            f.writelines(part.encode() if isinstance(part, str) else part for part in content)
             f.flush()
             os.fsync(f.fileno())
         Path(name).replace(path)
@@ -99,7 +99,8 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 def sealed(value: Any) -> str:
     """A value as JSON behind its own SHA-256, so that `unsealed` notices damage."""
-    return sealed_bytes(json.dumps(value).encode()).decode()
+    body = json.dumps(value)
+    return seal(body.encode()) + body
 
 
 def unsealed(path: Path) -> Any:
@@ -108,18 +109,19 @@ def unsealed(path: Path) -> Any:
     return None if body is None else json.loads(body)
 
 
-def sealed_bytes(body: bytes) -> bytes:
-    """Bytes behind their own SHA-256."""
-    return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+def seal(body: bytes) -> str:
+    """What to write before a file's content, so that `unsealed_bytes` notices damage."""
+    return f"{hashlib.sha256(body).hexdigest()}\n"
 
 
 def unsealed_bytes(path: Path) -> bytes | None:
-    """The bytes in a file that `sealed_bytes` made; None if there is no such file or it was damaged."""
+    """The bytes behind their `seal` in a file; None if there is no such file or it was damaged."""
     try:
-        seal, _, body = path.read_bytes().partition(b"\n")
+        with path.open("rb") as f:
+            first, body = f.readline(), f.read()
     except OSError:
         return None
-    return body if hashlib.sha256(body).hexdigest().encode() == seal else None
+    return body if seal(body).encode() == first else None
 
 
 def folder_size(path: Path) -> int:

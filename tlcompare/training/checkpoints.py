@@ -19,7 +19,7 @@ from tlcompare import __version__
 from tlcompare.config import RunConfig
 from tlcompare.data.pixels import PixelStore
 from tlcompare.data.splits import Split
-from tlcompare.files import cache_dir, sealed_bytes, unsealed_bytes, write_atomically
+from tlcompare.files import cache_dir, seal, unsealed_bytes, write_atomically
 from tlcompare.training.device import Compute
 from tlcompare.training.epochs import Epoch
 
@@ -89,7 +89,8 @@ class Checkpoint:
         record = {"epochs": [asdict(e) for e in state.epochs], "best_epoch": state.best_epoch, "counts": state.counts}
         packed = torch.from_numpy(np.frombuffer(json.dumps(record).encode(), np.uint8).copy())
         tensors = {name: t.detach().cpu().contiguous() for name, t in state.tensors.items()}
-        write_atomically(self._file, sealed_bytes(safetensors.torch.save(tensors | {_RECORD: packed})))
+        body = safetensors.torch.save(tensors | {_RECORD: packed})
+        write_atomically(self._file, seal(body), body)
 
     def delete(self) -> None:
         """Remove it, the training being over, and those that nobody has come back for in 30 days."""

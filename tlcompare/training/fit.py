@@ -196,7 +196,8 @@ def _keep(
     """Save where training stands; returns None, once it cannot be saved."""
     assert best is not None
     tensors = {f"now.{name}": t for name, t in changing.items()}
-    tensors |= {f"best.{name}": t for name, t in best_weights.items()}
+    if best.number < len(epochs):
+        tensors |= {f"best.{name}": t for name, t in best_weights.items()}
     tensors |= {"probabilities": torch.from_numpy(best_probabilities), **optimizer_tensors(trainer.optimizer)}
     tensors |= random_states(trainer.compute.device)
     try:
@@ -218,7 +219,8 @@ def _restore(
     restore_random_states(tensors)
     # What the interrupted attempt has computed of the prefix is there now, and was not computed this time.
     trainer.counts = replace(_Counts(**state.counts), prefix=state.counts["prefix"] + trainer.counts.prefix)
-    return {name: tensors[f"best.{name}"] for name in changing}, tensors["probabilities"].numpy()
+    kept = "best" if state.best_epoch < len(state.epochs) else "now"
+    return {name: tensors[f"{kept}.{name}"] for name in changing}, tensors["probabilities"].numpy()
 
 
 def _train_epoch(

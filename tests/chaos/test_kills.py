@@ -1,0 +1,176 @@
+"""Rows 1, 2, 3 and 5: processes that are killed or interrupted."""
+
+import itertools
+import json
+import random
+import signal
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from optuna.trial import TrialState
+
+from tests.chaos.sittings import MODEL, SMALL, begin, dies, end, kill_after, patched
+from tests.end_to_end.test_sweep import artifact, assert_they_agree, children, parent, study
+from tlcompare.study.studies import Studies
+from tlcompare.tracking.outbox import kept
+
+EVERY_TRIAL = ["--pruner", "off", "--sampler", "random", "--log-models", "none"]
+
+
+def finished():
+    """Runs that have finished, by trial number."""
+    return {r.data.tags["tlcompare.trial"]: r.info.run_id for r in children("s") if r.info.status == "FINISHED"}
+
+
+def whole(count):
+    """A sweep of `count` trials is complete."""
+    assert_they_agree("s", count)
+    assert {t.state for t in study("s").trials} == {TrialState.COMPLETE}
+    assert parent("s").info.status == "FINISHED"
+    assert not kept()
+
+
+def test_kills_at_random_moments(place, photos, many, survived):
+    left = many(5, 100)
+    while left:
+        place()
+        command = [
+            "sweep",
+            *MODEL,
+            "--data",
+            photos,
+            *SMALL,
+            "--epochs",
+            2,
+            "--trials",
+            40,
+            "--name",
+            "s",
+            *EVERY_TRIAL,
+        ]
+        for _ in range(min(left, 10)):
+            code, _ = kill_after(random.uniform(0.5, 8), begin(*command))
+            if code == 0:
+                break
+            assert code == -signal.SIGKILL
+            left -= 1
+            survived(1)
+        code, _ = end(begin(*command))
+        assert code == 0, Path("output.txt").read_text()
+        whole(40)
+
+
+POINTS = [
+    ("tlcompare.study.sweep", "ask"),
+    ("tlcompare.study.sweep", "open_trial"),
+    ("tlcompare.run", "EpochLog.add"),
+    ("tlcompare.training.checkpoints", "Checkpoint.save"),
+    ("tlcompare.training.checkpoints", "Checkpoint.delete"),
+    ("tlcompare.tracking.sending", "SENDERS.params"),
+    ("tlcompare.tracking.sending", "SENDERS.files"),
+    ("tlcompare.tracking.sending", "SENDERS.scores"),
+    ("tlcompare.tracking.sending", "SENDERS.model"),
+    ("tlcompare.tracking.sending", "SENDERS.end"),
+    ("tlcompare.study.sweep", "tell"),
+    ("tlcompare.study.sweep", "leave_summary"),
+]
+
+
+def counted(file):
+    """Write down every epoch that is trained through the network."""
+
+    def change(train_epoch):
+        def noted(trainer, layers, plan, rows, epoch, *rest):
+            with open(file, "a") as f:
+                f.write(json.dumps([plan.unfreeze, trainer.config.lr, epoch]) + "\n")
+            return train_epoch(trainer, layers, plan, rows, epoch, *rest)
+
+        return noted
+
+    patched("tlcompare.training.fit", "_train_epoch", change)
+
+
+def test_kills_at_every_named_point(place, photos, many, survived):
+    """The summary comes last; before it, every sitting takes the sweep at most one trial further."""
+    deaths = [(*point, when) for point in POINTS for when in ("before", "after")]
+    for _ in range(many(1, 10)):
+        folder = place()
+        options = ["--epochs", 3, "--trials", 16, "--name", "s", "--pruner", "off", "--sampler", "random"]
+        command = ["sweep", *MODEL, "--data", photos, *SMALL, *options]
+        for death in sorted(deaths, key=lambda d: (d[1] == "leave_summary", random.random())):
+
+            def before(death=death, folder=folder):
+                counted(folder / "epochs.txt")
+                dies(*death)
+
+            code, _ = end(begin(*command, before=before))
+            assert code == -signal.SIGKILL, (death, Path("output.txt").read_text())
+            survived(2)
+        code, _ = end(begin(*command))
+        assert code == 0, Path("output.txt").read_text()
+        whole(16)
+        trained = (folder / "epochs.txt").read_text().splitlines()
+        assert len(trained) - len(set(trained)) <= len(deaths)
+
+
+def begun():
+    return Path("optuna.db").exists() and "s" in Studies("sqlite:///optuna.db").names()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals(place, photos, many, survived, number, code):
+    left = many(2, 25)
+    while left:
+        place()
+        options = ["--epochs", 3, "--trials", 12, "--name", "s", *EVERY_TRIAL]
+        command = ["sweep", *MODEL, "--data", photos, *SMALL, *options]
+        for _ in range(min(left, 5)):
+            ended, seconds = kill_after(random.uniform(1.5, 3), begin(*command), number)
+            if ended == 0:
+                break
+            assert seconds < 10
+            if begun():
+                assert ended == code, Path("output.txt").read_text()
+                assert not study("s").get_trials(states=(TrialState.RUNNING,))
+            else:
+                assert ended in (code, -number)  # the shell shows both as the same
+            left -= 1
+            survived(3)
+        assert end(begin(*command))[0] == 0, Path("output.txt").read_text()
+        whole(12)
+
+
+RECIPES = [
+    ("top", "adamw", 0.3),
+    ("all", "sgd", 0.0),
+    ("30%", "adamw", 0.5),
+]
+
+
+def test_an_interrupted_run_has_the_bits_of_one_that_was_not(place, photos, many, survived):
+    for attempt, (unfreeze, optimizer, dropout) in zip(range(many(3, 30)), itertools.cycle(RECIPES)):
+        place()
+        recipe = ["--unfreeze", unfreeze, "--optimizer", optimizer, "--dropout", dropout, "--epochs", 4]
+        command = ["train", *MODEL, "--data", photos, *SMALL, *recipe, "--seed", attempt]
+        assert end(begin(*command))[0] == 0, Path("output.txt").read_text()
+        death = ("tlcompare.run", "EpochLog.add", random.choice(["before", "after"]), random.randint(1, 4))
+        assert end(begin(*command, before=lambda death=death: dies(*death)))[0] == -signal.SIGKILL
+        assert end(begin(*command))[0] == 0, Path("output.txt").read_text()
+        client = MlflowClient()
+        runs = client.search_runs(["1"], "attributes.status = 'FINISHED'")
+        assert len(runs) == 2
+        results = [
+            {k: v for k, v in r.data.metrics.items() if "seconds" not in k and "_mb" not in k and "latency" not in k}
+            for r in runs
+        ]
+        assert results[0] == results[1]
+        assert artifact(runs[0], "predictions/val.csv") == artifact(runs[1], "predictions/val.csv")
+        for metric in ("train/epoch_loss", "val/epoch_loss"):
+            one, other = ([m.value for m in client.get_metric_history(r.info.run_id, metric)] for r in runs)
+            assert one == other
+        from tlcompare.tracking.models import load_model
+
+        one, other = (load_model(f"runs:/{r.info.run_id}/model").model.weights() for r in runs)
+        assert all((one[name] == other[name]).all() for name in one)
+        survived(5)
