@@ -1,9 +1,13 @@
 """Faults by the row of docs/reliability.md that they belong to: a few by default, many with `--chaos`."""
 
+import gc
 import os
+import shutil
 import time
 
 import pytest
+
+from tests.chaos.sittings import MODEL, SMALL, run
 
 FAULTS = {
     1: "SIGKILL at random moments of a 40-trial sweep",
@@ -66,11 +70,24 @@ def pytest_terminal_summary(terminalreporter, config):
     terminalreporter.write_line(f"{len(failed)} failed")
 
 
-@pytest.fixture
-def place(tmp_path, monkeypatch, template_database):
-    """Make working folders with a tracking store each, one after another, and move there."""
-    import shutil
+@pytest.fixture(scope="session")
+def warm(photos, template_database, tmp_path_factory):
+    """Everything is imported and measured in this process, of which others are forked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("warm"))
+        shutil.copy(template_database, "mlflow.db")
+        patch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+        small = ["--data", photos, *SMALL, "--epochs", 1]
+        for command in (["sweep", *MODEL, *small, "--trials", 2], ["train", *MODEL, "--unfreeze", "all", *small]):
+            result = run(*command)
+            assert result.exit_code == 0, result.output
+    gc.collect()
+    gc.freeze()
 
+
+@pytest.fixture
+def place(tmp_path, monkeypatch, template_database, warm):
+    """Make working folders with a tracking store each, one after another, and move there."""
     made = []
 
     def move():

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from tlcompare.cli import main
 
 SMALL = ["--image-size", 32, "--batch-size", 8, "--threads", 1, "--augment", "flip", "--precision", "fp32"]
-MODEL = ["--model", "efficientnet_lite0"]
+MODEL = ["--model", "timm:test_resnet", "--weights", "none"]
 
 
 def run(*arguments):

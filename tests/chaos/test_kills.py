@@ -142,7 +142,7 @@ def test_signals(place, photos, many, survived, number, code):
 
 
 RECIPES = [
-    ("top", "adamw", 0.3),
+    ("layer4", "adamw", 0.3),
     ("all", "sgd", 0.0),
     ("30%", "adamw", 0.5),
 ]
