@@ -219,6 +219,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         loaded = yaml.load(text, Loader=_TextLoader)  # noqa: S506 (it builds text, lists and mappings only)
     except yaml.YAMLError as e:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(e).split())}") from e
+    except RecursionError as e:
+        raise ConfigError(f"{path} is nested too deeply") from e
     if loaded in (None, ""):
         return {}
     if not isinstance(loaded, dict):
@@ -237,7 +239,14 @@ _TYPES = typing.get_type_hints(RunConfig)
 
 
 class _TextLoader(yaml.BaseLoader):
-    """Leaves every value as written, so that `010` or `1e-3` means what it says, and refuses a key written twice."""
+    """Leaves every value as written, so that `010` or `1e-3` means what it says; refuses a key written twice, and
+    aliases, with which a few lines can stand for more than fits into memory."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not taken; write the value out", mark)
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()

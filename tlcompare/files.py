@@ -15,6 +15,8 @@ from typing import Any
 
 from tlcompare.errors import UserError
 
+_ANSWER_S = 60.0
+
 
 def cache_dir() -> Path:
     """Where stores and data sets are kept: TLCOMPARE_CACHE, else tlcompare under the user's cache folder."""
@@ -34,15 +36,30 @@ def download(url: str, path: Path, sha256: str, error: type[UserError], hint: st
     """Download to `path`, which appears only if the content's SHA-256 starts with `sha256`.
 
     Raises:
-        error: with `hint`, if the address does not answer or sends something else.
+        error: with `hint`, if the address does not answer, sends something else, or leads from https to plain http.
     """
-    import torch
+    import requests
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    temporary = Path(name)
     try:
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256)
-    except (OSError, RuntimeError) as e:
+        with os.fdopen(handle, "wb") as f, requests.get(url, stream=True, timeout=_ANSWER_S) as response:
+            response.raise_for_status()
+            if url.startswith("https:") and not response.url.startswith("https:"):
+                raise error(f"{url} leads to {response.url}, which is not encrypted", hint)
+            for chunk in response.iter_content(1 << 20):
+                f.write(chunk)
+            f.flush()
+            os.fsync(f.fileno())
+        found = sha256_of(temporary)
+        if not found.startswith(sha256):
+            raise error(f"{url} sent another file than the published one, of SHA-256 {found[:16]}", hint)
+        temporary.replace(path)
+    except (OSError, ValueError) as e:
         raise error(f"cannot download {url}: {first_line(e)}", hint) from e
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,19 +20,24 @@ import torch
 from mlflow.pyfunc import PythonModel
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from tlcompare.backbones.registry import Backbone, get_backbone
 from tlcompare.data.images import Preprocessing, decode, square
 from tlcompare.data.views import normalise
 from tlcompare.errors import DataError, TrackingError
+from tlcompare.files import first_line, sha256_of
 from tlcompare.freezing.graph import Classifier, latest_cut
 from tlcompare.freezing.layers import trace
 
 WEIGHTS_FILE = "model.safetensors"
 DESCRIPTION_FILE = "model.json"
-_FORMAT = 1
+_FORMAT = 2
+"""The first had no digests."""
 _BATCH = 64
+_MOST_IMAGES, _MOST_BYTES = 256, 64 * 2**20
+"""In one request to a server."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +90,14 @@ def save(folder: Path, model: Classifier, backbone: Backbone, classes: Sequence[
     """Write the weights and the description of a trained model into `folder`."""
     weights = {name: t.detach().cpu().clone().contiguous() for name, t in model.weights().items()}
     save_file(weights, folder / WEIGHTS_FILE)
-    description = {
+    description: dict[str, Any] = {
         "format": _FORMAT,
         "backbone": backbone.name,
         "preprocessing": asdict(backbone.preprocessing),
         "classes": list(classes),
+        "weights_sha256": sha256_of(folder / WEIGHTS_FILE),
     }
+    description["sha256"] = _digest(description)
     (folder / DESCRIPTION_FILE).write_text(json.dumps(description, indent=1), encoding="utf-8")
 
 
@@ -101,16 +109,24 @@ def load(folder: Path) -> Predictor:
     """
     try:
         description = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
-        if description["format"] != _FORMAT:
-            raise TrackingError(f"{folder} is of format {description['format']}, this version reads {_FORMAT}")
+        if description["format"] > _FORMAT:
+            raise TrackingError(
+                f"the model in {folder} is of format {description['format']}, this version reads up to {_FORMAT}",
+                "Upgrade tlcompare.",
+            )
+        if description["format"] > 1 and (
+            description["sha256"] != _digest(description)
+            or description["weights_sha256"] != sha256_of(folder / WEIGHTS_FILE)
+        ):
+            raise TrackingError(f"the model in {folder} is not as it was written", "Restore it, or train it again.")
         backbone = get_backbone(description["backbone"])
         shown: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in description["preprocessing"].items()
         }
         preprocessing = Preprocessing(**shown)
         weights = load_file(folder / WEIGHTS_FILE)
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise TrackingError(f"{folder} holds no model of this tool: {e}") from e
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as e:
+        raise TrackingError(f"{folder} holds no model of this tool: {first_line(e)}") from e
     layers = trace(backbone.at_size(preprocessing.size), backbone.build())
     model = Classifier(layers, latest_cut(layers, ()), len(description["classes"]), dropout=0.0)
     if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in model.weights().items()}:
@@ -120,6 +136,12 @@ def load(folder: Path) -> Predictor:
             tensor.copy_(weights[name])
     model.to(memory_format=torch.channels_last)
     return Predictor(model.eval(), preprocessing, tuple(description["classes"]))
+
+
+def _digest(description: Mapping[str, Any]) -> str:
+    """SHA-256 of everything else in a description."""
+    content = {name: value for name, value in description.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 # MLflow warns of a `predict` without annotations, and would take annotations for a schema; ours comes with the model.
@@ -134,9 +156,23 @@ with warnings.catch_warnings(record=True):
         def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
             column = model_input["image"] if isinstance(model_input, pd.DataFrame) else model_input
             try:
-                return self._predictor.table(list(column))
+                return self._predictor.table(_within_limits(list(column)))
             except DataError as e:
                 raise mlflow.MlflowException.invalid_parameter_value(str(e)) from e
+
+
+def _within_limits(images: list[Any]) -> list[Any]:
+    """The images of a request, if a server can take so much at once.
+
+    Raises:
+        DataError: it cannot.
+    """
+    size = sum(len(image) for image in images if isinstance(image, bytes | str))
+    if _behind_a_server() and (len(images) > _MOST_IMAGES or size > _MOST_BYTES):
+        raise DataError(
+            f"{len(images)} images of {size:,} bytes; a request may have {_MOST_IMAGES} of {_MOST_BYTES:,} bytes in all"
+        )
+    return images
 
 
 def _to_image(image: Any) -> Image.Image:

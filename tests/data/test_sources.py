@@ -68,7 +68,7 @@ def test_flowers_are_downloaded_once(publish):
 
 def test_another_archive_than_the_published_one_is_refused(publish, own_cache):
     published, _ = publish(archive(flower_members()), sha256="0" * 64)
-    with pytest.raises(DataError, match=r"cannot download .*invalid hash"):
+    with pytest.raises(DataError, match=r"sent another file than the published one"):
         find_source("flowers", published)
     assert not list((own_cache / "datasets").glob("[!.]*"))
 
@@ -111,7 +111,7 @@ def test_an_archive_that_unpacks_too_large_is_refused(publish):
 def test_digits_are_embedded():
     source = find_source("digits")
     assert len(list(source.root.rglob("*.png"))) == 1797
-    assert sorted(d.name for d in source.root.iterdir()) == [str(i) for i in range(10)]
+    assert sorted(d.name for d in source.root.iterdir() if d.is_dir()) == [str(i) for i in range(10)]
     assert not source.mirrors
 
 

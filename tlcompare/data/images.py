@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +21,8 @@ from tlcompare.errors import DataError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS = 89_000_000
+_LARGE, _BAND = 16_000_000, 1_000_000
+_LARGE_LOCK = threading.Lock()
 # Pillow warns of what `decode` refuses.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 # What Pillow raises on damaged files.
@@ -90,8 +95,35 @@ def square(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8
 def content_hash(image: Image.Image) -> str:
     """SHA-256 of the decoded pixels and their shape: equal for the same picture in another lossless format."""
     digest = hashlib.sha256(f"{image.width}x{image.height}".encode())
-    digest.update(image.tobytes())
+    for band in _bands(image):
+        digest.update(band.tobytes())
     return digest.hexdigest()
+
+
+@contextmanager
+def large_ones_in_turn(data: bytes) -> Iterator[None]:
+    """Within the block, no other thread is in one with an image of more than 16 million pixels if this is one."""
+    with _LARGE_LOCK if _pixels(data) > _LARGE else nullcontext():
+        yield
+
+
+def _pixels(data: bytes) -> int:
+    """Width times height as the file's header has them; 0 if it has none."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return image.width * image.height
+    except (Image.DecompressionBombError, *_BROKEN):
+        return 0
+
+
+def _bands(image: Image.Image) -> Iterator[Image.Image]:
+    """The image in bands from top to bottom, so that what is made of one takes little memory."""
+    rows = max(_BAND // image.width, 1)
+    if image.height <= rows:
+        yield image
+    else:
+        for top in range(0, image.height, rows):
+            yield image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -104,13 +136,26 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        wide = np.asarray(image).astype(np.int64)
-        if wide.min() < 0 or wide.max() > 65535:
-            raise DataError(f"pixel values {wide.min()}..{wide.max()} are outside 16 bits")
-        image = Image.fromarray((wide // 257).astype(np.uint8))
     if image.mode == "F":
         raise DataError("floating-point pixels have no known range; convert it to 8 or 16 bits")
+    if image.mode.startswith("I"):
+        extremes = [(values.min(), values.max()) for values in map(np.asarray, _bands(image))]
+        low, high = int(min(e[0] for e in extremes)), int(max(e[1] for e in extremes))
+        if low < 0 or high > 65535:
+            raise DataError(f"pixel values {low}..{high} are outside 16 bits")
+    elif image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    result = Image.new("RGB", image.size)
+    top = 0
+    for band in _bands(image):
+        result.paste(_band_to_rgb(band), (0, top))
+        top += band.height
+    return result
+
+
+def _band_to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        image = Image.fromarray((np.asarray(image).astype(np.int64) // 257).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

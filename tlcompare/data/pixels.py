@@ -16,7 +16,7 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
-from tlcompare.data.images import Preprocessing, content_hash, decode, square
+from tlcompare.data.images import Preprocessing, content_hash, decode, large_ones_in_turn, square
 from tlcompare.data.sources import Source
 from tlcompare.errors import DataError
 from tlcompare.files import cache_dir, locked, new_folder, sealed, sha256_of, unsealed
@@ -222,8 +222,10 @@ def _build(
     def load(file: ImageFile) -> tuple[str, bytes] | str:
         try:
             file.path.encode()
-            image = decode((root / file.path).read_bytes())
-            return content_hash(image), square(image, preprocessing).tobytes()
+            data = (root / file.path).read_bytes()
+            with large_ones_in_turn(data):
+                image = decode(data)
+                return content_hash(image), square(image, preprocessing).tobytes()
         except UnicodeEncodeError:
             return "its name is not valid UTF-8"
         except OSError as e:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import shutil
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 from tlcompare.errors import DataError, did_you_mean
-from tlcompare.files import cache_dir, download, first_line, locked, new_folder
+from tlcompare.files import cache_dir, download, first_line, locked, new_folder, sealed, sha256_of, unsealed
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class Archive:
     folder: str
     unpacked_limit: int = 2 * 2**30
 
+
+_MANIFEST = ".manifest.json"
+_SMALLEST = 4096
+"""Bytes that a file takes on a disk at least."""
 
 FLOWERS = Archive(
     url="https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
@@ -113,12 +119,21 @@ _MIRRORING_CHANGES = (
 
 
 def _made(name: str, write: Callable[[Path], None]) -> Path:
+    """A data set's folder in the cache; made, or made anew if a file in it is not as it was written."""
     final = cache_dir() / "datasets" / name
     with locked(final):
-        if not final.is_dir():
+        if unsealed(final / _MANIFEST) != _content(final):
+            shutil.rmtree(final, ignore_errors=True)
             with new_folder(final) as folder:
                 write(folder)
+                (folder / _MANIFEST).write_text(sealed(_content(folder)), encoding="utf-8")
     return final
+
+
+def _content(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file in a folder but the manifest."""
+    files = sorted(f for f in folder.rglob("*") if f.is_file() and f.name != _MANIFEST)
+    return {str(f.relative_to(folder)): sha256_of(f) for f in files}
 
 
 def _write_digits(folder: Path) -> None:
@@ -138,8 +153,8 @@ def _unpack(archive: Archive, folder: Path) -> None:
         with tarfile.open(packed) as tar:
             _check_size(tar, archive)
             tar.extractall(folder, filter="data")
-    except tarfile.TarError as e:
-        raise DataError(f"{archive.url} is not a safe archive: {e}") from e
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as e:
+        raise DataError(f"{archive.url} is not a safe archive: {first_line(e)}") from e
     packed.unlink()
     if not (folder / archive.folder).is_dir():
         raise DataError(f'{archive.url} holds no folder "{archive.folder}"')
@@ -148,7 +163,7 @@ def _unpack(archive: Archive, folder: Path) -> None:
 def _check_size(tar: tarfile.TarFile, archive: Archive) -> None:
     total = 0
     for member in tar:
-        total += member.size
+        total += max(member.size, _SMALLEST)
         if total > archive.unpacked_limit:
             raise DataError(f"{archive.url} unpacks to more than {archive.unpacked_limit:,} bytes")
 

@@ -128,7 +128,9 @@ def _model(run_id: str, entry: Entry) -> None:
 
 
 def _end(run_id: str, entry: Entry) -> None:
-    client().set_terminated(run_id, entry.body["status"], entry.body["time"])
+    """End a run, never before it began: the clock may have been set back."""
+    began = client().get_run(run_id).info.start_time
+    client().set_terminated(run_id, entry.body["status"], max(entry.body["time"], began))
 
 
 SENDERS: dict[str, Callable[[str, Entry], None]] = {
