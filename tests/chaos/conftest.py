@@ -83,6 +83,8 @@ def warm(photos, template_database, tmp_path_factory):
             assert result.exit_code == 0, result.output
     gc.collect()
     gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

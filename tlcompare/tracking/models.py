@@ -25,6 +25,9 @@ from tlcompare.freezing.graph import Classifier
 from tlcompare.tracking.outbox import put
 from tlcompare.tracking.sending import Entry
 
+_MOST = 500
+"""Characters of a data set's tag, by MLflow's schema."""
+
 
 def log_model(
     run_id: str, model: Classifier, backbone: Backbone, classes: Sequence[str], params: dict[str, str]
@@ -64,6 +67,9 @@ def log_dataset(run_id: str, source: Source, store: PixelStore) -> dict[str, Any
         warnings.simplefilter("ignore")  # a folder matches two kinds of source, which are the same one
         origin = resolve_dataset_source(str(source.root))
     dataset = MetaDataset(origin, name=store.name, digest=store.digest).to_dict()
-    tags = {"classes": json.dumps(counts)[:5000], "origin": source.origin, "mlflow.data.context": "training"}
+    listed = json.dumps(counts)
+    if len(listed) > _MOST:
+        listed = f"{len(counts)} classes of {min(counts.values())} to {max(counts.values())} images"
+    tags = {"classes": listed, "origin": source.origin[:_MOST], "mlflow.data.context": "training"}
     put(run_id, Entry("dataset", {"dataset": dataset, "tags": tags}))
     return dict(dataset)
