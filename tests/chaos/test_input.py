@@ -51,8 +51,27 @@ def test_any_options_make_a_configuration_or_are_named(examples, many, survived)
 
 def test_any_text_is_a_configuration_file_or_is_refused(tmp_path, examples, many, survived):
     file = tmp_path / "any.yaml"
-    pieces = ["lr: ", "seed: 1\n", "&a ", "*a", "- ", "[", "]", "{", "}", ": ", "\n", "  ", "!!python/object:os.system ",
-              "lr", "\t", "|", ">", "'", '"', "\x00", "\ufeff", "---\n", "...", "? ", "%YAML 9.9\n", "\udcff"]  # fmt: skip
+    yaml = [
+        "lr: ",
+        "seed: 1\n",
+        "&a ",
+        "*a",
+        "- ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ": ",
+        "\n",
+        "  ",
+        "lr",
+        "\t",
+        "|",
+        ">",
+        "'",
+        '"',
+    ]
+    pieces = [*yaml, "!!python/object:os.system ", "\x00", "\ufeff", "---\n", "...", "? ", "%YAML 9.9\n", "\udcff"]
 
     @examples
     @given(st.lists(st.one_of(st.sampled_from(pieces), st.text(max_size=6)), max_size=12).map("".join))

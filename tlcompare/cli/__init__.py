@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import click
@@ -11,6 +12,17 @@ from tlcompare.cli.evidence import compare, finalize, pick, probe, report
 from tlcompare.cli.sweeping import replicate, spaces, sweep
 from tlcompare.cli.training import doctor, layers, plan, predict, sync, train
 from tlcompare.errors import UserError
+
+_ROOM, _RIGHTS = "Make room on the disk, then run the same command again.", "Check the rights of the file or folder."
+_OF_THE_DISK = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EIO: "Check the disk, then run the same command again.",
+    errno.EROFS: _RIGHTS,
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EMFILE: "Raise the limit of open files (ulimit -n), then run the same command again.",
+}
 
 
 class _ShownError(click.ClickException):
@@ -34,6 +46,11 @@ class _Group(click.Group):
             if ctx.params.get("debug"):
                 raise
             raise _ShownError(" ".join(str(e).split())) from e
+        except OSError as e:
+            if ctx.params.get("debug") or e.errno not in _OF_THE_DISK:
+                raise
+            where = f"{e.filename}: " if e.filename else ""
+            raise _ShownError(f"{where}{e.strerror}. {_OF_THE_DISK[e.errno]} What was finished stays.") from e
         except KeyboardInterrupt:
             click.echo(
                 "Interrupted. The run is marked as killed; the same command goes on from its last epoch in a new one.",

@@ -1,0 +1,161 @@
+"""Row 4: every write, sync, rename and new folder of a small run fails once, in turn."""
+
+import builtins
+import errno
+import io
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from sqlalchemy import Engine, event
+
+from tests.chaos.sittings import MODEL, SMALL, begin, end, run
+from tests.end_to_end.test_sweep import assert_they_agree
+
+KINDS = ("ENOSPC", "EIO", "short write")
+
+
+class Disk:
+    """Counts what changes the disk below some folders, and lets one of them fail."""
+
+    def __init__(self, folders, fails_at, kind, log):
+        self.folders = tuple(str(f) for f in folders)
+        self.fails_at = fails_at
+        self.kind = kind
+        self.count = 0
+        self.log = log
+
+    def concerns(self, path):
+        return isinstance(path, str | os.PathLike) and str(Path(path).absolute()).startswith(self.folders)
+
+    def happens(self, what, path):
+        self.count += 1
+        os.write(self.log, f"{what} {path}\n".encode())
+        if self.count == self.fails_at:
+            number = errno.ENOSPC if self.kind == "ENOSPC" else errno.EIO
+            raise OSError(number, os.strerror(number), str(path))
+
+    def install(self):
+        """Replace Python's ways to the disk in this process."""
+        disk, real_open = self, io.open
+
+        class Raw(io.FileIO):
+            def write(self, data):
+                try:
+                    disk.happens("write", self.name)
+                except OSError:
+                    if disk.kind == "short write" and len(data) > 1:
+                        super().write(memoryview(data)[: len(data) // 2])
+                    raise
+                return super().write(data)
+
+        def opened(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, closefd=True, opener=None):
+            path = os.readlink(f"/proc/self/fd/{file}") if isinstance(file, int) else file
+            if not set(mode) & set("wax+") or not disk.concerns(path):
+                return real_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
+            raw = Raw(file, mode.replace("b", "").replace("t", ""), closefd, opener)
+            if "b" in mode:
+                return io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
+            return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors, newline)
+
+        def failing(name, function, place):
+            def wrapped(*arguments, **named):
+                path = arguments[place]
+                path = os.readlink(f"/proc/self/fd/{path}") if isinstance(path, int) else path
+                if disk.concerns(path):
+                    disk.happens(name, path)
+                return function(*arguments, **named)
+
+            return wrapped
+
+        io.open = builtins.open = opened
+        shutil._USE_CP_SENDFILE = False
+        for name, place in (("fsync", 0), ("rename", 1), ("replace", 1), ("mkdir", 0)):
+            setattr(os, name, failing(name, getattr(os, name), place))
+
+
+@pytest.fixture
+def attempts(place, photos, tmp_path, monkeypatch, cache):
+    """Run something with its k-th change of the disk failing; gives its exit code and what it changed."""
+    base = tmp_path / "base"
+    base.mkdir()
+    for known in ("speed", "latency", "disk", "measured"):
+        if (cache / known).is_dir():
+            shutil.copytree(cache / known, base / known)
+
+    def attempt(command, k, kind, watched):
+        folder = place()
+        own = folder / "cache"
+        shutil.copytree(base, own)
+        monkeypatch.setenv("TLCOMPARE_CACHE", str(own))
+        folders = {"cache": [own], "all": [folder / "mlruns", own]}[watched]
+
+        def before():
+            log = os.open(folder / "changes.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            Disk(folders, k, kind, log).install()
+
+        code, _ = end(begin(*command, before=before))
+        return code, (folder / "changes.txt").read_text().splitlines(), (folder / "output.txt").read_text()
+
+    return attempt
+
+
+def test_every_change_of_the_disk_fails_once(attempts, photos, chaos, survived):
+    """Either it does not matter, or the error is one clear line; the same command works afterwards."""
+    command = ["train", *MODEL, "--unfreeze", "layer4", "--data", photos, *SMALL, "--epochs", 2]
+    watched = "all" if chaos else "cache"
+    code, changes, output = attempts(command, 0, "", watched)
+    assert code == 0, output
+    assert len(changes) > 15
+    for kind in KINDS if chaos else KINDS[:1]:
+        for k in range(1, len(changes) + 1):
+            code, seen, output = attempts(command, k, kind, watched)
+            where = f"{kind} at {k}: {seen[k - 1] if len(seen) >= k else seen[-1]}: {output}"
+            assert code in (0, 2), where
+            assert "Traceback" not in output, where
+            if code == 2:
+                assert "Error: " in output, where
+                assert end(begin(*command))[0] == 0, where
+            finished = MlflowClient().search_runs(["1"], "attributes.status = 'FINISHED'")
+            assert len(finished) == 1, where
+            assert finished[0].data.metrics["val/accuracy"] >= 0, where
+            assert not MlflowClient().search_runs(["1"], "attributes.status = 'RUNNING'"), where
+            survived(4)
+
+
+def full_after(pages, name):
+    """SQLite's file of this name cannot grow by more than so many pages."""
+
+    def connected(connection, record):
+        if isinstance(connection, sqlite3.Connection):
+            file = connection.execute("PRAGMA database_list").fetchone()[2]
+            if file.endswith(name):
+                known = Path(f"{file}.limit")
+                if not known.exists():
+                    known.write_text(str(connection.execute("PRAGMA page_count").fetchone()[0] + pages))
+                connection.execute(f"PRAGMA max_page_count = {known.read_text()}")
+
+    return lambda: event.listen(Engine, "connect", connected)
+
+
+@pytest.mark.parametrize("name", ["mlflow.db", "optuna.db"])
+@pytest.mark.parametrize("pages", [3, 12])
+def test_a_database_that_is_full(place, photos, survived, name, pages):
+    place()
+    options = ["--epochs", 2, "--trials", 6, "--name", "s", "--pruner", "off", "--log-models", "none"]
+    command = ["sweep", *MODEL, "--data", photos, *SMALL, *options]
+    if name == "optuna.db":
+        assert run("sweep", *command[1:], "--trials", 1).exit_code == 0
+    code, _ = end(begin(*command, before=full_after(pages, name)))
+    output = Path("output.txt").read_text()
+    assert code in (0, 2), output
+    assert "Traceback" not in output
+    if code == 2:
+        assert "full" in output
+    code, _ = end(begin(*command))
+    assert code == 0, Path("output.txt").read_text()
+    assert_they_agree("s", 6)
+    survived(4)
