@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test test-slow bench lint ui clean
+.PHONY: setup demo test test-slow chaos bench lint ui clean
 
 setup: $(STAMP)
 
@@ -26,6 +26,9 @@ test: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+chaos: setup
+	$(BIN)/python -m tests.chaos
 
 bench: setup
 	@if command -v uv >/dev/null 2>&1; then \

@@ -21,7 +21,8 @@ for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
 
 
 def pytest_addoption(parser):
-    parser.addoption("--chaos", action="store_true", help="try many faults, and print what was tried")
+    parser.addoption("--chaos", action="store_true", help="try many faults")
+    parser.addoption("--chaos-table", help="a file for what was survived")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,34 +1,17 @@
 """Faults by the row of docs/reliability.md that they belong to: a few by default, many with `--chaos`."""
 
 import gc
+import json
 import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
+from tests.chaos.faults import FAULTS
 from tests.chaos.sittings import MODEL, SMALL, run
 
-FAULTS = {
-    1: "SIGKILL at random moments of a 40-trial sweep",
-    2: "SIGKILL at every named point of a sweep",
-    3: "SIGINT and SIGTERM",
-    4: "a write, sync, rename or new folder that fails (ENOSPC, EIO, short write), each in turn",
-    5: "a run interrupted after an epoch, against one that was not",
-    6: "8 processes, 20 trials each, on one SQLite study and store",
-    7: "a tracking server that restarts, vanishes, hangs, is slow, answers 500 or 429, or resets connections",
-    8: "damaged images: 6 formats, 10 kinds of damage",
-    9: "odd images, files and folders",
-    10: "malformed configurations, spaces and flags",
-    11: "hostile archives",
-    12: "downloads cut, altered, redirected; a poisoned cache",
-    13: "stores, checkpoints and models with a byte flipped or cut; pickle payloads",
-    14: "hostile names of classes, experiments, runs, sweeps and files",
-    15: "NaN, no memory, a killed worker, a CUDA error",
-    16: "1,000 short trials",
-    17: "clock jumps of an hour",
-    18: "studies, runs and models of other versions",
-}
 _tried: dict[int, list[float]] = {}
 
 
@@ -60,14 +43,9 @@ def survived():
     return count
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    if not config.getoption("--chaos"):
-        return
-    failed = {r.nodeid: r for r in terminalreporter.getreports("failed")}
-    terminalreporter.write_line("\n| # | fault | survived | seconds |\n|---|---|---|---|")
-    for row, (number, seconds) in sorted(_tried.items()):
-        terminalreporter.write_line(f"| {row} | {FAULTS[row]} | {number:,} | {seconds:.0f} |")
-    terminalreporter.write_line(f"{len(failed)} failed")
+def pytest_sessionfinish(session):
+    if table := session.config.getoption("--chaos-table"):
+        Path(table).write_text(json.dumps(_tried))
 
 
 @pytest.fixture(scope="session")

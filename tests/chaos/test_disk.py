@@ -44,8 +44,11 @@ class Disk:
 
         class Raw(io.FileIO):
             def write(self, data):
+                path = os.readlink(f"/proc/self/fd/{self.fileno()}")
+                if path.endswith("(deleted)"):  # it has no name: the speed of the disk is measured
+                    return super().write(data)
                 try:
-                    disk.happens("write", self.name)
+                    disk.happens("write", path)
                 except OSError:
                     if disk.kind == "short write" and len(data) > 1:
                         super().write(memoryview(data)[: len(data) // 2])
@@ -78,13 +81,13 @@ class Disk:
 
 
 @pytest.fixture
-def attempts(place, photos, tmp_path, monkeypatch, cache):
-    """Run something with its k-th change of the disk failing; gives its exit code and what it changed."""
+def attempts(place, tmp_path, monkeypatch):
+    """Run something with its k-th change of the disk failing; gives its exit code and what it changed.
+
+    What was measured of the machine is there from the first attempt on.
+    """
     base = tmp_path / "base"
     base.mkdir()
-    for known in ("speed", "latency", "disk", "measured"):
-        if (cache / known).is_dir():
-            shutil.copytree(cache / known, base / known)
 
     def attempt(command, k, kind, watched):
         folder = place()
@@ -98,6 +101,9 @@ def attempts(place, photos, tmp_path, monkeypatch, cache):
             Disk(folders, k, kind, log).install()
 
         code, _ = end(begin(*command, before=before))
+        for known in ("speed", "latency", "disk"):
+            if (own / known).is_dir() and not (base / known).exists():
+                shutil.copytree(own / known, base / known)
         return code, (folder / "changes.txt").read_text().splitlines(), (folder / "output.txt").read_text()
 
     return attempt
@@ -105,11 +111,12 @@ def attempts(place, photos, tmp_path, monkeypatch, cache):
 
 def test_every_change_of_the_disk_fails_once(attempts, photos, chaos, survived):
     """Either it does not matter, or the error is one clear line; the same command works afterwards."""
-    command = ["train", *MODEL, "--unfreeze", "layer4", "--data", photos, *SMALL, "--epochs", 2]
+    command = ["train", *MODEL, "--unfreeze", "layer4", "--data", photos, *SMALL, "--image-size", 16, "--epochs", 2]
     watched = "all" if chaos else "cache"
-    code, changes, output = attempts(command, 0, "", watched)
-    assert code == 0, output
-    assert len(changes) > 15
+    for _ in range(2):
+        code, changes, output = attempts(command, 0, "", watched)
+        assert code == 0, output
+    assert 15 < len(changes) < 300
     for kind in KINDS if chaos else KINDS[:1]:
         for k in range(1, len(changes) + 1):
             code, seen, output = attempts(command, k, kind, watched)

@@ -68,7 +68,7 @@ class Proxy(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return None
         if fault == "slow":
-            time.sleep(0.2)
+            time.sleep(0.05)
         if fault in ("500", "429"):
             return self.answer(int(fault), {"Content-Type": "application/json"}, b'{"error_code": "INTERNAL_ERROR"}')
         if fault in ("reset", "gone", "restarted"):

@@ -30,7 +30,7 @@ def output():
 
 def forked_workers():
     """Workers are forked from this process, which has everything imported."""
-    patched("tlcompare.study.engines", "multiprocessing.get_context", lambda get: lambda kind: get("fork"))
+    patched("tlcompare.study.engines", "multiprocessing.get_context", lambda get: lambda *kind: get("fork"))
 
 
 def test_eight_processes_on_one_study(place, photos, many, survived):

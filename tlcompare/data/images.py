@@ -24,7 +24,7 @@ MAX_PIXELS = 89_000_000
 _LARGE, _BAND = 16_000_000, 1_000_000
 _LARGE_LOCK = threading.Lock()
 # Blocks this large go back to the system when an image is freed; Pillow's own, of 16 MB, stay in its heap.
-Image.core.set_block_size(64 * 2**20)
+Image.core.set_block_size(64 * 2**20)  # type: ignore[attr-defined]
 # Pillow warns of what `decode` refuses.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 # What Pillow raises on damaged files.

@@ -62,7 +62,6 @@ from tlcompare.training.probe import as_probes
 
 _FAILURES_IN_A_ROW = 5
 _ATTEMPTS = 3
-_SQLITE_JOBS = 4
 _LIMITS, _PARENT, _DIGEST, _PRECISION = "limits", "parent_run_id", "data_digest", "precision"
 _KEY, _RUN, _KNOWN = "configuration", "run_id", "known"
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -165,8 +164,6 @@ class _Sweep:
         self._view.say(f"going on with sweep {self._name}: {done} trials are done" if done else f"sweep {self._name}")
         self._view.begin(self._name, done, self._failed_earlier + limits.trials, self._best_shown())
         engine: Engine = InProcess(plan.workbench) if limits.jobs == 1 else Processes(limits.jobs)
-        if limits.jobs > _SQLITE_JOBS and tracking_uri().startswith("sqlite"):
-            self._view.say(f"warning: {limits.jobs} jobs on one SQLite file may lock each other out; run mlflow server")
         # What is faster is measured, and must not change where the sweep goes on.
         chosen = {model: str(prepared.config.precision) for model, prepared in plan.prepared.items()}
         self._precision = chosen | self._study.user_attrs.get(_PRECISION, {})
@@ -442,11 +439,13 @@ class _Sweep:
 
     def _discard_leftovers(self) -> None:
         """No run is left in MLflow of a trial that is run again."""
-        trials = self._study.get_trials(deepcopy=False)
-        theirs = {t.user_attrs.get(_RUN) for t in trials if t.state in _DONE}
-        for run in trials_of(self._log.run_id):
-            if run.run_id not in theirs:
-                discard_trial(run.run_id)
+        for run in self._runs_without_outcome():
+            discard_trial(run.run_id)
+
+    def _runs_without_outcome(self) -> list[LoggedRun]:
+        """Runs of trials that Optuna does not know as done; the end of the others may still wait to be sent."""
+        done = {t.user_attrs.get(_RUN) for t in self._study.get_trials(deepcopy=False) if t.state in _DONE}
+        return [run for run in trials_of(self._log.run_id) if run.run_id not in done]
 
     def _values(self, run: LoggedRun) -> list[float] | None:
         values = [run.metrics.get(o.metric, math.nan) for o in self._plan.objectives]
@@ -455,7 +454,7 @@ class _Sweep:
     def _end_running(self) -> None:
         """After Ctrl-C: nothing is left running, in Optuna or in MLflow."""
         self._settle_running()
-        for run in trials_of(self._log.run_id):
+        for run in self._runs_without_outcome():
             if run.status == "RUNNING":
                 end_trial(run.run_id, "interrupted", "interrupted")
 

@@ -20,6 +20,7 @@ from tlcompare.files import first_line
 _SQLITE_PATIENCE_MS = 60_000
 _SHORT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 logging.getLogger("mlflow").setLevel(logging.ERROR)
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints tracebacks of what it then raises
 
 
 def client() -> MlflowClient:
