@@ -19,4 +19,5 @@ FAULTS = {
     16: "1,000 short trials",
     17: "clock jumps of an hour",
     18: "studies, runs and models of other versions",
+    19: "request bodies sent to a served model; secrets in the environment and in addresses",
 }
