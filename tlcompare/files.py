@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -44,10 +45,15 @@ def download(url: str, path: Path, sha256: str, error: type[UserError], hint: st
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as f, requests.get(url, stream=True, timeout=_ANSWER_S) as response:
+        as_it_is = {"Accept-Encoding": "identity"}
+        with (
+            os.fdopen(handle, "wb") as f,
+            requests.get(url, stream=True, timeout=_ANSWER_S, headers=as_it_is) as response,
+        ):
             response.raise_for_status()
-            if url.startswith("https:") and not response.url.startswith("https:"):
-                raise error(f"{url} leads to {response.url}, which is not encrypted", hint)
+            plain = [r.url for r in (*response.history, response) if not r.url.startswith("https:")]
+            if url.startswith("https:") and plain:
+                raise error(f"{url} leads to {plain[0]}, which is not encrypted", hint)
             for chunk in response.iter_content(1 << 20):
                 f.write(chunk)
             f.flush()
@@ -55,8 +61,11 @@ def download(url: str, path: Path, sha256: str, error: type[UserError], hint: st
         found = sha256_of(temporary)
         if not found.startswith(sha256):
             raise error(f"{url} sent another file than the published one, of SHA-256 {found[:16]}", hint)
+        temporary.chmod(0o644)
         temporary.replace(path)
     except (OSError, ValueError) as e:
+        if isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
         raise error(f"cannot download {url}: {first_line(e)}", hint) from e
     finally:
         temporary.unlink(missing_ok=True)

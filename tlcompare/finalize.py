@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from tlcompare.backbones.registry import get_backbone
 from tlcompare.comparison.evidence import evidence_of
 from tlcompare.config import RunConfig, resolve
-from tlcompare.data.sources import find_source
 from tlcompare.data.splits import Indices
 from tlcompare.errors import DataError, TrackingError
 from tlcompare.preparation import Workbench, images_and_split
@@ -20,7 +19,8 @@ from tlcompare.tracking.models import load_model
 from tlcompare.tracking.outbox import catch_up, send
 from tlcompare.tracking.reading import FINALISTS, OPENED_AT, OPENED_BY, LoggedRun, file_of, opened_elsewhere, opening
 from tlcompare.tracking.record import log_predictions
-from tlcompare.tracking.runs import RunLog, logged_config, stop_if_asked, terminable
+from tlcompare.tracking.runs import RunLog, logged_config
+from tlcompare.tracking.signals import stop_if_asked, terminable
 from tlcompare.tracking.store import require_store, shown_uri
 from tlcompare.tracking.sweeps import alone_with, has_model
 from tlcompare.training.batches import Images
@@ -100,7 +100,7 @@ def _mark(parent: LoggedRun, runs: Sequence[LoggedRun]) -> None:
         }
     )
     if not send(parent.run_id):
-        raise TrackingError(f"{shown_uri()} does not answer, so that the opening cannot be written down", "Try again.")
+        raise TrackingError(f"{shown_uri()} does not answer, so that nothing was scored", "Try again when it does.")
 
 
 def _user() -> str:
@@ -135,7 +135,7 @@ def _test_images(run: LoggedRun, reporter: RunReporter, workbench: Workbench) ->
     options, digest = logged_config(f"runs:/{run.run_id}")
     config = resolve(options, {"device": "auto"})
     backbone = get_backbone(config.model).at_size(config.image_size)
-    source = find_source(config.data)
+    source = workbench.source(config.data)
     store, split = images_and_split(config, backbone, source, reporter, workbench)
     if store.digest != digest:
         raise DataError(f"the images in {source.root} are no longer those that were trained on", "Restore them.")

@@ -83,8 +83,14 @@ class Workbench:
 
     def __init__(self) -> None:
         self.heads: dict[RunConfig, TrainedHead] = {}
+        self._sources: dict[str, Source] = {}
         self._stores: dict[tuple[Path, Preprocessing, str], PixelStore] = {}
         self._backbones: dict[tuple[str, int, str, int | None, str], SharedBackbone] = {}
+
+    def source(self, data: str) -> Source:
+        if data not in self._sources:
+            self._sources[data] = find_source(data)
+        return self._sources[data]
 
     def images(self, source: Source, preprocessing: Preprocessing, on_bad_image: str, reporter: Reporter) -> PixelStore:
         key = (source.root, preprocessing, on_bad_image)
@@ -124,7 +130,7 @@ def prepare(config: RunConfig, reporter: Reporter, workbench: Workbench) -> Prep
     compute = choose_compute(config)
     backbone = get_backbone(config.model).at_size(config.image_size)
     shared = workbench.backbone(backbone, config, compute.device, reporter)
-    source = find_source(config.data)
+    source = workbench.source(config.data)
     if config.precision is None and compute.device == "cpu" and compute.precision == "bf16":
         reporter.doing(f"measuring how fast {config.model} trains here")
         compute = faster_precision(shared.layers, compute)

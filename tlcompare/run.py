@@ -16,7 +16,8 @@ from tlcompare.progress import Reporter, reporting
 from tlcompare.tracking.models import log_dataset, log_model
 from tlcompare.tracking.outbox import catch_up
 from tlcompare.tracking.record import EpochLog, final_metrics, log_end, log_predictions, log_start
-from tlcompare.tracking.runs import Pruned, RunLog, open_run, stop_if_asked
+from tlcompare.tracking.runs import Pruned, RunLog, open_run
+from tlcompare.tracking.signals import stop_if_asked
 from tlcompare.tracking.store import require_store
 from tlcompare.training.batches import Images
 from tlcompare.training.checkpoints import Checkpoint

@@ -121,6 +121,33 @@ def test_a_lost_device_or_process_costs_an_attempt(place, photos, many, survived
         survived(15, 2)
 
 
+def test_the_last_trial_is_run_again_when_the_others_are_done(place, photos, survived):
+    """Its worker is killed after there was nothing left to do for the other one."""
+    place()
+
+    def slow_and_deadly():
+        forked_workers()
+
+        def change(step):
+            def deadly(trainer, x, labels):
+                if trainer.config.unfreeze == "all" and not Path("killed.txt").exists():
+                    time.sleep(3)
+                    Path("killed.txt").touch()
+                    killed()
+                return step(trainer, x, labels)
+
+            return deadly
+
+        patched("tlcompare.training.fit", "_train_step", change)
+
+    code, _ = end(begin(*sweep_of_four(photos, "--jobs", 2), before=slow_and_deadly))
+    assert code == 0, output()
+    assert output().count("is run again") == 1
+    assert_they_agree("s", 4)
+    assert {t.state for t in study("s").trials} == {TrialState.COMPLETE}
+    survived(15)
+
+
 @pytest.mark.parametrize("how", ["a CUDA error", "a killed worker", "no memory", "NaN"])
 def test_what_fails_for_good_fails_with_its_reason_and_the_sweep_goes_on(place, photos, many, survived, how):
     reasons = {

@@ -65,6 +65,28 @@ def test_flowers_are_downloaded_once(publish):
     assert source.mirrors
 
 
+def test_a_data_set_from_before_there_were_manifests_is_taken_as_it_is(publish, own_cache):
+    published, asked = publish(archive(flower_members()))
+    root = find_source("flowers", published).root.parent
+    (root / ".manifest.json").unlink()
+    find_source("flowers", published)
+    (root / "flower_photos" / ".DS_Store").write_text("of a file manager")
+    find_source("flowers", published)
+    assert len(asked) == 1
+
+
+def test_a_data_set_that_cannot_be_made_anew_stays(publish, own_cache):
+    published, _ = publish(archive(flower_members()))
+    root = find_source("flowers", published).root
+    picture = next(root.rglob("*.jpg"))
+    picture.write_bytes(b"altered")
+    with pytest.raises(DataError, match="cannot download"):
+        find_source("flowers", replace(published, url="http://127.0.0.1:9/x.tgz"))
+    assert picture.read_bytes() == b"altered"
+    find_source("flowers", published)
+    assert picture.read_bytes() != b"altered"
+
+
 def test_another_archive_than_the_published_one_is_refused(publish, own_cache):
     published, _ = publish(archive(flower_members()), sha256="0" * 64)
     with pytest.raises(DataError, match=r"sent another file than the published one"):

@@ -58,7 +58,8 @@ EACH = [{}, {"unfreeze": "top"}, {"weights": "gone.pth"}, {"epochs": 100, "unfre
 def test_an_engine_runs_prunes_and_survives(workplace, config, engine, slots):
     watcher = Watcher()
     each = EACH if slots > 1 else EACH[:3]
-    engine.run(jobs(config, watcher, each=each), watcher)
+    each_job = jobs(config, watcher, each=each)
+    engine.run(lambda: next(each_job, None), watcher)
     assert watcher.most_at_once == slots
     finished, pruned, failed = (watcher.outcomes[n] for n in range(3))
     assert finished.state == "finished"

@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from tlcompare.tracking.runs import stop_if_asked, terminable
+from tlcompare.tracking.signals import stop_if_asked, terminable, whole
 
 
 class Loud:
@@ -29,5 +29,28 @@ def test_a_signal_that_came_in_a_finalizer_is_not_lost(number, raised):
                 stop_if_asked()
         stop_if_asked()
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def twice_whole(number, done):
+    with whole():
+        with whole():
+            os.kill(os.getpid(), number)
+            done.append("inner")
+        done.append("outer")
+
+
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_signal_waits_for_the_end_of_what_must_be_whole_and_comes_once(number, raised):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    done = []
+    try:
+        with terminable():
+            with pytest.raises(raised):
+                twice_whole(number, done)
+            with whole():
+                done.append("cleaning up")
+        assert done == ["inner", "outer", "cleaning up"]
     finally:
         signal.signal(signal.SIGINT, before)

@@ -1,10 +1,12 @@
 """A training that broke off goes on to the bits it would have had."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from tests.training.bench import Bench
-from tlcompare.training.checkpoints import Checkpoint
+from tlcompare.training.checkpoints import Checkpoint, State
 
 MODEL = "efficientnet_lite0"
 
@@ -66,6 +68,26 @@ def test_another_training_does_not_go_on_from_it(config):
     for other in ({"seed": 1}, {"lr": 0.5}, {"epochs": 4}, {"unfreeze": "all"}, {"val_seed": 3}):
         changed = Bench(config(model=MODEL, **{"epochs": 3, "unfreeze": "top"} | other))
         assert checkpoint(changed).load() is None
+    checkpoint(bench).delete()
+    assert checkpoint(bench).load() is None
+
+
+def test_other_labels_are_another_training(config):
+    bench = Bench(config(model=MODEL))
+    first = replace(bench.store.files[0], label=2)
+    relabelled = replace(bench.store, files=(first, *bench.store.files[1:]), digest="of other labels")
+    given = (bench.split, bench.config, bench.compute)
+    Checkpoint("backbone", bench.store, *given).save(State((), 1, {}, {}))
+    assert Checkpoint("backbone", relabelled, *given).load() is None
+    checkpoint(bench).delete()
+
+
+def test_deleting_does_not_mind_other_processes(config, cache):
+    """They delete the same one, and rename files between a look and the next."""
+    bench = Bench(config(model=MODEL, seed=7))
+    checkpoint(bench).save(State((), 1, {}, {}))
+    (cache / "checkpoints" / ".gone").symlink_to(cache / "nowhere")
+    checkpoint(bench).delete()
     checkpoint(bench).delete()
     assert checkpoint(bench).load() is None
 

@@ -53,7 +53,7 @@ class _Group(click.Group):
             raise _ShownError(f"{where}{e.strerror}. {_OF_THE_DISK[e.errno]} What was finished stays.") from e
         except KeyboardInterrupt:
             click.echo(
-                "Interrupted. The run is marked as killed; the same command goes on from its last epoch in a new one.",
+                "Interrupted. What was finished stays; the same command goes on from there.",
                 err=True,
             )
             ctx.exit(130)

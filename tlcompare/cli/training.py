@@ -245,7 +245,6 @@ def sync() -> None:
     require_store()
     sent = send_kept()
     click.echo(f"sent {sent.entries} entries to {shown_uri()}" if sent.entries else "nothing was left to send")
-    problems = [f"run {run_id} still waits" for run_id in sent.waiting]
-    problems += [f"run {run_id} is refused: {reason}" for run_id, reason in sent.refused.items()]
-    if problems:
-        raise TrackingError("; ".join(problems), "What was refused stays under unsent in the cache folder.")
+    if sent.waiting:
+        waiting = "; ".join(f"run {run_id}: {reason}" for run_id, reason in sent.waiting.items())
+        raise TrackingError(f"not all could be sent: {waiting}", "It stays under unsent in the cache folder.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import shutil
 import tarfile
@@ -14,7 +15,17 @@ from typing import Any
 from PIL import Image
 
 from tlcompare.errors import DataError, did_you_mean
-from tlcompare.files import cache_dir, download, first_line, locked, new_folder, sealed, sha256_of, unsealed
+from tlcompare.files import (
+    cache_dir,
+    download,
+    first_line,
+    locked,
+    new_folder,
+    sealed,
+    sha256_of,
+    unsealed,
+    write_atomically,
+)
 
 
 @dataclass(frozen=True)
@@ -119,20 +130,25 @@ _MIRRORING_CHANGES = (
 
 
 def _made(name: str, write: Callable[[Path], None]) -> Path:
-    """A data set's folder in the cache; made, or made anew if a file in it is not as it was written."""
+    """A data set's folder in the cache; made, or made anew if it is not as it was written."""
     final = cache_dir() / "datasets" / name
     with locked(final):
-        if unsealed(final / _MANIFEST) != _content(final):
-            shutil.rmtree(final, ignore_errors=True)
-            with new_folder(final) as folder:
+        if final.is_dir() and not (final / _MANIFEST).exists():  # it was made before there were manifests
+            write_atomically(final / _MANIFEST, sealed(_content(final)))
+        if not final.is_dir() or unsealed(final / _MANIFEST) != _content(final):
+            fresh = final.with_name(f".{name}.new")
+            shutil.rmtree(fresh, ignore_errors=True)
+            with new_folder(fresh) as folder:
                 write(folder)
                 (folder / _MANIFEST).write_text(sealed(_content(folder)), encoding="utf-8")
+            shutil.rmtree(final, ignore_errors=True)
+            fresh.rename(final)
     return final
 
 
 def _content(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file in a folder but the manifest."""
-    files = sorted(f for f in folder.rglob("*") if f.is_file() and f.name != _MANIFEST)
+    """SHA-256 of every file in a folder but hidden ones."""
+    files = sorted(f for f in folder.rglob("*") if f.is_file() and not f.name.startswith("."))
     return {str(f.relative_to(folder)): sha256_of(f) for f in files}
 
 
@@ -154,6 +170,8 @@ def _unpack(archive: Archive, folder: Path) -> None:
             _check_size(tar, archive)
             tar.extractall(folder, filter="data")
     except (tarfile.TarError, EOFError, zlib.error, OSError) as e:
+        if isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
         raise DataError(f"{archive.url} is not a safe archive: {first_line(e)}") from e
     packed.unlink()
     if not (folder / archive.folder).is_dir():

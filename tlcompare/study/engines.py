@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -25,7 +25,8 @@ from tlcompare.files import first_line
 from tlcompare.preparation import Workbench
 from tlcompare.run import train_child
 from tlcompare.study.objective import Objective, worth_keeping
-from tlcompare.tracking.runs import Pruned, stop_if_asked, undisturbed
+from tlcompare.tracking.runs import Pruned
+from tlcompare.tracking.signals import stop_if_asked, undisturbed
 from tlcompare.training.epochs import Epoch
 from tlcompare.training.memory import device_lost
 
@@ -93,11 +94,15 @@ class Watch(Protocol):
     def ended(self, job: Job, outcome: Outcome) -> None: ...
 
 
+NextJob = Callable[[], Job | None]
+
+
 class Engine(Protocol):
     """Runs trials."""
 
-    def run(self, jobs: Iterator[Job], watch: Watch) -> None:
-        """Run all jobs. `jobs` is asked for the next one only when there is room for it."""
+    def run(self, next_job: NextJob, watch: Watch) -> None:
+        """Run jobs as long as there are any. `next_job` is asked when there is room for one, and may have one again
+        after it had none: a job that was lost."""
 
 
 class InProcess:
@@ -106,12 +111,12 @@ class InProcess:
     def __init__(self, workbench: Workbench) -> None:
         self._workbench = workbench
 
-    def run(self, jobs: Iterator[Job], watch: Watch) -> None:
-        for job in jobs:
+    def run(self, next_job: NextJob, watch: Watch) -> None:
+        while (job := next_job()) is not None:
             outcome = _attempt(job, watch, self._workbench)
             watch.ended(job, outcome)
             if outcome.lost:
-                Processes(1).run(jobs, watch)
+                Processes(1).run(next_job, watch)
 
 
 class Processes:
@@ -120,12 +125,12 @@ class Processes:
     def __init__(self, count: int) -> None:
         self._count = count
 
-    def run(self, jobs: Iterator[Job], watch: Watch) -> None:
+    def run(self, next_job: NextJob, watch: Watch) -> None:
         every: list[_Worker] = []
         busy: list[_Worker] = []
         try:
             while True:
-                while len(busy) < self._count and (job := next(jobs, None)) is not None:
+                while len(busy) < self._count and (job := next_job()) is not None:
                     busy.append(_Worker(job))
                     every.append(busy[-1])
                 if not busy:
@@ -136,7 +141,7 @@ class Processes:
                     if outcome is None:
                         continue
                     watch.ended(worker.job, outcome)
-                    following = None if outcome.lost else next(jobs, None)
+                    following = None if outcome.lost else next_job()
                     if following is None:
                         busy.remove(worker)
                     else:

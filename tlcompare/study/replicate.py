@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -12,13 +12,14 @@ from tlcompare.config import RunConfig, resolve
 from tlcompare.errors import StudyError, TrackingError, UserError
 from tlcompare.freezing.strategy import make_plan
 from tlcompare.preparation import Prepared, Workbench, prepare
-from tlcompare.study.engines import Engine, InProcess, Job, Outcome, Processes
+from tlcompare.study.engines import Engine, InProcess, Job, NextJob, Outcome, Processes
 from tlcompare.study.planning import Quiet
 from tlcompare.study.reuse import cuts_worth_keeping
 from tlcompare.study.view import View, viewing
 from tlcompare.tracking.outbox import catch_up
 from tlcompare.tracking.reading import BASELINE, LoggedRun, replicates_of, sweep_run, trials_of, warning_if_opened
-from tlcompare.tracking.runs import RunLog, logged_config, stop_if_asked, terminable, undisturbed
+from tlcompare.tracking.runs import RunLog, logged_config
+from tlcompare.tracking.signals import stop_if_asked, terminable, undisturbed
 from tlcompare.tracking.store import require_store
 from tlcompare.tracking.sweeps import REPLICATED, alone_with, discard_trial, end_trial, open_replicate
 from tlcompare.training.epochs import Epoch
@@ -157,7 +158,8 @@ class _Replication:
         prepared = {model: prepare(config, Quiet(self._view.say), workbench) for model, config in first.items()}
         self._require_same_images(prepared)
         engine: Engine = InProcess(workbench) if jobs == 1 else Processes(jobs)
-        engine.run(self._jobs(missing, prepared), self)
+        engine.run(self._source(missing, prepared), self)
+        catch_up()
 
     def end_running(self) -> None:
         """After Ctrl-C: nothing is left running in MLflow."""
@@ -192,25 +194,30 @@ class _Replication:
                 "Restore them: replicates on other images prove nothing about it.",
             )
 
-    def _jobs(self, missing: Sequence[tuple[Choice, RunConfig]], prepared: Mapping[str, Prepared]) -> Iterator[Job]:
+    def _source(self, missing: Sequence[tuple[Choice, RunConfig]], prepared: Mapping[str, Prepared]) -> NextJob:
         kept = cuts_worth_keeping(prepared, [(config, 1.0) for _, config in missing])
         heads = {
             config
             for _, config in missing
             if not make_plan(prepared[config.model].layers, config.unfreeze, classes=2).parameters
         }
-        waiting = self._waiting = deque(enumerate(config for _, config in missing))
-        while waiting and self._in_a_row < _FAILURES_IN_A_ROW:
+        self._waiting.extend(enumerate(config for _, config in missing))
+
+        def next_job() -> Job | None:
             stop_if_asked()
-            number, config = waiting.popleft()
+            if not self._waiting or self._in_a_row >= _FAILURES_IN_A_ROW:
+                return None
+            number, config = self._waiting.popleft()
             run_id = open_replicate(self._parent.run_id, self._sweep, config)
-            later = (c for _, c in waiting if c in heads)
+            later = (c for _, c in self._waiting if c in heads)
             ahead = tuple(c for c in later if train_together(c, config)) if config in heads else ()
             cuts = tuple(cut.node for cut in kept[config.model])
             label = f"{config.model} {config.unfreeze} seed {config.seed}"
             job = Job(number, label, config, run_id, "all", (), (), ahead, cuts)
             self._view.started(job)
-            yield job
+            return job
+
+        return next_job
 
     def said(self, job: Job, text: str) -> None:
         self._view.say(text)

@@ -6,7 +6,6 @@ import math
 import shlex
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -44,7 +43,7 @@ from tlcompare.study.summary import leave_summary, leave_table
 from tlcompare.study.view import View, viewing
 from tlcompare.tracking.outbox import catch_up
 from tlcompare.tracking.reading import LoggedRun, readable, sweep_names, sweep_run, trials_of, warning_if_opened
-from tlcompare.tracking.runs import stop_if_asked, terminable, undisturbed
+from tlcompare.tracking.signals import stop_if_asked, terminable, undisturbed, whole
 from tlcompare.tracking.store import require_store, shown_uri, tracking_uri
 from tlcompare.tracking.sweeps import (
     SweepLog,
@@ -172,7 +171,8 @@ class _Sweep:
         known = [(n, c.config) for n in range(limits.trials) if (c := plan.candidate(n)) is not None]
         self._frozen = [(n, c) for n, c in known if not plan.search.plan(c).parameters]
         self._began = time.monotonic()
-        engine.run(self._jobs(), self)
+        engine.run(self._next_job, self)
+        catch_up()
         self._discard_leftovers()  # a server that made a run and lost the answer was asked for another
         self._keep_best_models()
         self._view.say(f"{self._stopped}; writing the summary")
@@ -180,15 +180,17 @@ class _Sweep:
 
     # Where jobs come from
 
-    def _jobs(self) -> Iterator[Job]:
-        while not self._enough():
-            job = self._next()
-            self._view.started(job)
-            yield job
+    def _next_job(self) -> Job | None:
+        if self._enough():
+            return None
+        job = self._next()
+        self._view.started(job)
+        return job
 
     def _enough(self) -> bool:
-        """Whether no further trial begins; `_stopped` then says why."""
+        """Whether no further trial begins for now; `_stopped` then says why."""
         stop_if_asked()
+        self._stopped = ""
         limits = self._plan.limits
         trials = self._study.get_trials(deepcopy=False)
         waiting = any(t.state == TrialState.WAITING for t in trials)
@@ -231,8 +233,9 @@ class _Sweep:
         label = f"#{number} {search.label(config)}"
         attributes = {_KEY: key, _RUN: run_id, _KNOWN: index, "label": label}
         attributes |= {"backbone": config.model, "strategy": config.unfreeze}
-        for name, value in attributes.items():
-            trial.set_user_attr(name, value)
+        with whole():
+            for name, value in attributes.items():
+                trial.set_user_attr(name, value)
         self._running[number] = trial
         self._replayed[number] = self._study.get_trials(deepcopy=False)[number].last_step or 0
         self._never_pruned[number] = number < plan.baselines or config.seed > search.seed
@@ -299,7 +302,8 @@ class _Sweep:
         value = self._best_after_epochs[number] = better(value, self._best_after_epochs.get(number, value))
         # Epochs that an interrupted attempt has reported stand; what it decided after them is decided.
         if epoch.number > self._replayed[number]:
-            trial.report(value, epoch.number)
+            with whole():
+                trial.report(value, epoch.number)
         decided = epoch.number < self._replayed[number] or epoch.number == job.config.epochs
         if decided or self._never_pruned[number] or not trial.should_prune():
             return ""

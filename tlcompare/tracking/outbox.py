@@ -13,10 +13,10 @@ from pathlib import Path
 
 from mlflow import MlflowException
 
-from tlcompare.errors import TrackingError
+from tlcompare.errors import TrackingError, without_credentials
 from tlcompare.files import cache_dir, first_line, locked, new_folder, sealed, unsealed, write_atomically
 from tlcompare.tracking.sending import SENDERS, Entry
-from tlcompare.tracking.store import gone, short_of_patience, shown_uri
+from tlcompare.tracking.store import gone, short_of_patience, shown_uri, store_id, undivided
 
 _TRY_AGAIN_S = 30.0
 _ENTRY, _FILES, _STORE = "entry.json", "files", "store.json"
@@ -26,11 +26,10 @@ _failed_at: dict[str, float] = {}
 
 @dataclass
 class Sent:
-    """What `send_kept` came to: entries sent, runs that still wait, and why the store refuses what it refuses."""
+    """What `send_kept` came to: how many entries were sent, and the runs that wait, each with the reason."""
 
     entries: int = 0
-    waiting: list[str] = field(default_factory=list)
-    refused: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
 
 
 def put(run_id: str, entry: Entry) -> None:
@@ -43,13 +42,12 @@ def put(run_id: str, entry: Entry) -> None:
     folder = _folder(run_id)
     if not folder.exists():
         try:
-            with short_of_patience():
-                return SENDERS[entry.kind](run_id, entry)
+            return _deliver(run_id, entry)
         except (MlflowException, OSError) as e:
             if not gone(e):
                 raise
             _failed_at[run_id] = time.monotonic()
-            _log.warning("warning: %s: %s; what is logged is kept and sent later", shown_uri(), first_line(e))
+            _log.warning("warning: %s: %s; what is logged is kept and sent later", shown_uri(), _reason(e))
     try:
         with locked(folder):
             _keep(folder, entry)
@@ -61,23 +59,16 @@ def put(run_id: str, entry: Entry) -> None:
 
 
 def send(run_id: str) -> bool:
-    """Send what was kept of a run; returns whether nothing is left.
-
-    Raises:
-        MlflowException: the store answers, and refuses it.
-    """
-    return _send(run_id, Sent())
+    """Send what was kept of a run; returns whether nothing is left."""
+    return not _send(run_id, Sent())
 
 
 def send_kept() -> Sent:
     """Send what was kept of all runs of the current tracking store."""
     sent = Sent()
     for run_id in kept():
-        try:
-            if not _send(run_id, sent):
-                sent.waiting.append(run_id)
-        except MlflowException as e:
-            sent.refused[run_id] = first_line(e)
+        if reason := _send(run_id, sent):
+            sent.waiting[run_id] = reason
     return sent
 
 
@@ -86,50 +77,59 @@ def catch_up() -> None:
     sent = send_kept()
     if sent.entries:
         _log.warning("sent what an earlier outage had kept: %d entries", sent.entries)
-    for run_id in sent.waiting:
-        _log.warning("warning: run %s is not complete in %s yet; later: tlcompare sync", run_id, shown_uri())
-    for run_id, reason in sent.refused.items():
-        _log.warning("warning: run %s is not complete in %s: %s", run_id, shown_uri(), reason)
+    for run_id, reason in sent.waiting.items():
+        _log.warning("warning: run %s is not complete in %s yet: %s", run_id, shown_uri(), reason)
 
 
 def kept() -> list[str]:
     """The runs of the current tracking store that wait to be sent."""
     folders = [f for f in _root().glob("*") if f.is_dir() and not f.name.startswith(".")]
-    return sorted(f.name for f in folders if unsealed(f / _STORE) == shown_uri())
+    return sorted(f.name for f in folders if unsealed(f / _STORE) == store_id())
 
 
 def forget(run_id: str) -> None:
     """Drop what was kept of a run."""
-    shutil.rmtree(_folder(run_id), ignore_errors=True)
+    if _folder(run_id).exists():
+        with locked(_folder(run_id)):
+            shutil.rmtree(_folder(run_id), ignore_errors=True)
 
 
-def _send(run_id: str, sent: Sent) -> bool:
+def _send(run_id: str, sent: Sent) -> str:
+    """Send what was kept of a run; returns why something is left, or nothing."""
     folder = _folder(run_id)
     if not folder.exists():
-        return True
+        return ""
     with locked(folder):
-        for kept_entry in _entries(folder):
-            record = unsealed(kept_entry / _ENTRY)
+        for place in _entries(folder):
+            record = unsealed(place / _ENTRY)
             if record is None:
-                _log.warning("warning: %s was damaged on the disk and is left out", kept_entry)
-                record = {"kind": "tags", "body": {}}
-            try:
-                with short_of_patience():
-                    SENDERS[record["kind"]](run_id, Entry(record["kind"], record["body"], kept_entry / _FILES))
-            except (MlflowException, OSError) as e:
-                if not gone(e):
-                    raise
-                _failed_at[run_id] = time.monotonic()
-                return False
-            shutil.rmtree(kept_entry)
-            sent.entries += 1
-        shutil.rmtree(folder)
-    return True
+                _log.warning("warning: %s was damaged on the disk and is left out", place)
+            else:
+                try:
+                    _deliver(run_id, Entry(record["kind"], record["body"], place / _FILES))
+                except (MlflowException, OSError) as e:
+                    _failed_at[run_id] = time.monotonic()
+                    return _reason(e)
+                sent.entries += 1
+            forgotten = place.with_name(f".{place.name}")
+            place.rename(forgotten)
+            shutil.rmtree(forgotten)
+        shutil.rmtree(folder, ignore_errors=True)
+    return ""
+
+
+def _deliver(run_id: str, entry: Entry) -> None:
+    with short_of_patience(timeout=entry.files is None), undivided():
+        SENDERS[entry.kind](run_id, entry)
+
+
+def _reason(e: Exception) -> str:
+    return without_credentials(first_line(e))
 
 
 def _keep(folder: Path, entry: Entry) -> None:
     if not (folder / _STORE).exists():
-        write_atomically(folder / _STORE, sealed(shown_uri()))
+        write_atomically(folder / _STORE, sealed(store_id()))
     last = max((int(e.name) for e in _entries(folder)), default=0)
     with new_folder(folder / f"{last + 1:06}") as made:
         (made / _ENTRY).write_text(sealed({"kind": entry.kind, "body": entry.body}), encoding="utf-8")

@@ -6,16 +6,13 @@ import json
 import math
 import os
 import re
-import signal
 import tempfile
-import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import mlflow
@@ -27,6 +24,7 @@ from tlcompare.errors import TrackingError, UserError, without_credentials
 from tlcompare.files import first_line
 from tlcompare.tracking.outbox import put, send
 from tlcompare.tracking.sending import Entry
+from tlcompare.tracking.signals import terminable
 from tlcompare.tracking.store import client, shown_uri
 
 DEFAULT_EXPERIMENT = "tlcompare"
@@ -126,9 +124,11 @@ def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[RunLog]:
         raise
     finally:
         reasons = {"tlcompare.reason": without_credentials(reason)[:4000]} if reason else {}
-        log.tags({"tlcompare.state": state} | reasons)
-        log.end(status)
-        send(log.run_id)
+        try:
+            log.tags({"tlcompare.state": state} | reasons)
+        finally:
+            log.end(status)
+            send(log.run_id)
 
 
 def _begin(config: RunConfig) -> str:
@@ -173,47 +173,3 @@ def logged_config(uri: str) -> tuple[dict[str, Any], str]:
             return read_yaml(Path(path)), digest
     except (mlflow.MlflowException, OSError) as e:
         raise TrackingError(f"run {run_id} in {shown_uri()} holds no config.yaml: {first_line(e)}") from e
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Ctrl-C does nothing within the block, nor ever to a process that was started in it."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-_signals: list[int] = []
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does: by an exception, and by `stop_if_asked` should that get lost."""
-    if signal.getsignal(signal.SIGTERM) is _stop or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    signal.signal(signal.SIGTERM, _stop)
-    if before[signal.SIGINT] is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _stop)
-    try:
-        yield
-    finally:
-        _signals.clear()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def stop_if_asked() -> None:
-    """Raise once more what a signal has raised: in a finalizer or a callback from C, Python drops exceptions."""
-    if _signals:
-        _stop(_signals[-1], None)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    _signals.append(number)
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    raise SystemExit(128 + number)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import mlflow
+import requests
 from mlflow import MlflowClient
 from sqlalchemy import Engine, event
 
 from tlcompare.errors import TrackingError, without_credentials
 from tlcompare.files import first_line
+from tlcompare.tracking.signals import whole
 
 _SQLITE_PATIENCE_MS = 60_000
-_SHORT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+_SHORT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", _TIMEOUT: "10"}
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE)
 logging.getLogger("mlflow").setLevel(logging.ERROR)
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints tracebacks of what it then raises
 
@@ -44,16 +50,27 @@ def tracking_uri() -> str:
     return str(mlflow.get_tracking_uri())
 
 
+def store_id() -> str:
+    """What tells this store apart from others, without a password in it."""
+    path = tracking_uri().removeprefix("sqlite:///")
+    return shown_uri() if path == tracking_uri() else f"sqlite:///{Path(path).absolute()}"
+
+
+def undivided() -> AbstractContextManager[None]:
+    """A block that a signal does not cut in two, if the store is a file; a server that hangs can be left."""
+    return whole() if tracking_uri().startswith("sqlite") else nullcontext()
+
+
 def shown_uri() -> str:
     """The tracking URI without a password in it."""
     return without_credentials(tracking_uri())
 
 
 @contextmanager
-def short_of_patience() -> Iterator[None]:
+def short_of_patience(timeout: bool = True) -> Iterator[None]:
     """Within the block, a tracking server that does not answer is given up after seconds, where MLflow takes minutes;
-    what the user has set for MLflow stands."""
-    mine = [name for name in _SHORT if name not in os.environ]
+    what the user has set for MLflow stands. Without `timeout`, one that takes a connection has MLflow's time."""
+    mine = [name for name in _SHORT if name not in os.environ and (timeout or name != _TIMEOUT)]
     os.environ.update({name: _SHORT[name] for name in mine})
     try:
         yield
@@ -65,9 +82,15 @@ def short_of_patience() -> Iterator[None]:
 def gone(e: Exception) -> bool:
     """Whether MLflow failed because its store does not answer for now, and not for what it was asked."""
     if isinstance(e, mlflow.MlflowException):
-        status: int = e.get_http_status_code()
-        return status >= 500 or status == 429
-    return isinstance(e, OSError)
+        return _for_now(e.get_http_status_code())
+    if isinstance(e, requests.HTTPError) and e.response is not None:
+        return _for_now(e.response.status_code)
+    no_answer = (ConnectionError, TimeoutError, requests.ConnectionError, requests.Timeout)
+    return isinstance(e, no_answer) or (isinstance(e, OSError) and e.errno in _DISK)
+
+
+def _for_now(status: int) -> bool:
+    return status >= 500 or status in (408, 429)
 
 
 def store_problem() -> str:

@@ -13,10 +13,11 @@ from mlflow.tracking.context.registry import resolve_tags
 from tlcompare.config import RunConfig
 from tlcompare.errors import TrackingError, without_credentials
 from tlcompare.files import cache_dir, locked
+from tlcompare.tracking.outbox import forget
 from tlcompare.tracking.reading import BASELINE, ROLE, SWEEP, TRIAL, readable
 from tlcompare.tracking.runs import RunLog, experiment_name, run_name
 from tlcompare.tracking.sending import models_of
-from tlcompare.tracking.store import client
+from tlcompare.tracking.store import client, undivided
 
 CHAMPION = "champion"
 REPLICATED = "tlcompare.replicated"
@@ -85,7 +86,7 @@ def open_replicate(parent_run_id: str, sweep: str, config: RunConfig) -> str:
 
 
 def _open_below(parent_run_id: str, name: str, tags: Mapping[str, str]) -> str:
-    with readable():
+    with readable(), undivided():
         experiment = client().get_run(parent_run_id).info.experiment_id
         above = {"mlflow.parentRunId": parent_run_id}
         return str(client().create_run(experiment, run_name=name, tags=resolve_tags(above | dict(tags))).info.run_id)
@@ -123,6 +124,7 @@ def discard_trial(run_id: str) -> None:
             client().set_terminated(run_id, "KILLED")
         discard_models(run_id)
         client().delete_run(run_id)
+        forget(run_id)
 
 
 def discard_models(run_id: str) -> None:

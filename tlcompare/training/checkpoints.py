@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from tlcompare.training.epochs import Epoch
 _FORMAT = 1
 _RECORD = "record"
 _KEPT_DAYS = 30
+_GENERATORS: dict[str, Any] = {"cuda": torch.cuda, "mps": torch.mps}
 _DECIDES_NOTHING = ("data", "on_bad_image", "cache_gb", "score_test", "experiment", "run_name")
 
 
@@ -42,7 +44,7 @@ class State:
 
     epochs: tuple[Epoch, ...]
     best_epoch: int
-    counts: Mapping[str, int]
+    counts: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
 
 
@@ -60,7 +62,7 @@ class Checkpoint:
             "versions": [__version__, torch.__version__],
             "options": options,
             "backbone": backbone,
-            "pixels": store.pixels_sha256,
+            "images": [store.pixels_sha256, store.digest],
             "rows": [split.train.tolist(), split.val.tolist()],
             "compute": [compute.device, compute.precision, compute.threads],
         }
@@ -94,10 +96,10 @@ class Checkpoint:
 
     def delete(self) -> None:
         """Remove it, the training being over, and those that nobody has come back for in 30 days."""
-        self._file.unlink(missing_ok=True)
-        for file in self._file.parent.glob("*"):
-            if file.stat().st_mtime < time.time() - _KEPT_DAYS * 86400:
-                file.unlink(missing_ok=True)
+        for file in [self._file, *self._file.parent.glob("*")]:
+            with suppress(OSError):  # of another process, and gone meanwhile
+                if file == self._file or file.stat().st_mtime < time.time() - _KEPT_DAYS * 86400:
+                    file.unlink()
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -123,11 +125,12 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
 def random_states(device: str) -> dict[str, Tensor]:
     """The states of the generators that dropout draws from, by `random.DEVICE`."""
     there = {"random.cpu": torch.get_rng_state()}
-    return there | ({"random.cuda": torch.cuda.get_rng_state()} if device == "cuda" else {})
+    return there | ({f"random.{device}": _GENERATORS[device].get_rng_state()} if device in _GENERATORS else {})
 
 
 def restore_random_states(tensors: Mapping[str, Tensor]) -> None:
     """Put the generators back into these states."""
     torch.set_rng_state(tensors["random.cpu"])
-    if "random.cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["random.cuda"])
+    for device, generator in _GENERATORS.items():
+        if f"random.{device}" in tensors:
+            generator.set_rng_state(tensors[f"random.{device}"])

@@ -51,6 +51,7 @@ class _Counts:
     backward: int = 0
     halvings: int = 0
     micro_batch: int = 0
+    peak_mb: float = 0.0
 
 
 @dataclass
@@ -159,8 +160,10 @@ def fit(
             if is_better(result, best):
                 best, best_probabilities = result, probabilities
                 best_weights = {name: t.detach().clone() for name, t in changing.items()}
+            trainer.counts.peak_mb = max(trainer.counts.peak_mb, peak_mb(compute.device))
             if checkpoint:
                 checkpoint = _keep(checkpoint, trainer, changing, epochs, best, best_weights, best_probabilities)
+                reset_peak(compute.device)
             on_epoch(result)
         for name, tensor in changing.items():
             tensor.detach().copy_(best_weights[name])
@@ -174,7 +177,7 @@ def fit(
         prefix_images=counts.prefix + (counts.suffix if feed.leads else 0),
         suffix_images=counts.suffix,
         backward_images=counts.backward,
-        peak_memory_mb=peak_mb(compute.device),
+        peak_memory_mb=counts.peak_mb,
         batch_halvings=counts.halvings,
         frozen_digest=frozen_digest,
     )
@@ -203,7 +206,7 @@ def _keep(
     try:
         checkpoint.save(State(tuple(epochs), best.number, asdict(trainer.counts), tensors))
     except OSError as e:
-        trainer.on_notice(f"warning: no checkpoints from here on, an interrupted run would begin anew: {first_line(e)}")
+        trainer.on_notice(f"warning: no checkpoints from here on, which an interruption would cost: {first_line(e)}")
         return None
     return checkpoint
 

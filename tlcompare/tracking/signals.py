@@ -1,0 +1,70 @@
+"""Ctrl-C and SIGTERM: they end what runs by an exception, where that does no harm."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Ctrl-C does nothing within the block, nor ever to a process that was started in it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+_signals: list[int] = []
+_within: list[bool] = []
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does: by an exception, and by `stop_if_asked` should that get lost."""
+    if signal.getsignal(signal.SIGTERM) is _stop or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    signal.signal(signal.SIGTERM, _stop)
+    if before[signal.SIGINT] is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)
+    try:
+        yield
+    finally:
+        _signals.clear()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def stop_if_asked() -> None:
+    """Raise once more what a signal has raised: in a finalizer or a callback from C, Python drops exceptions."""
+    if _signals:
+        _stop(_signals[-1], None)
+
+
+@contextmanager
+def whole() -> Iterator[None]:
+    """A signal that comes within the block ends it no earlier than at its end: a transaction that is left half done
+    keeps SQLite's file locked, against this process too."""
+    before = len(_signals)
+    _within.append(True)
+    try:
+        yield
+    finally:
+        _within.pop()
+    if not _within and len(_signals) > before:
+        stop_if_asked()
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    _signals.append(number)
+    if _within:
+        return
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
