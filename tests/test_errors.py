@@ -89,7 +89,7 @@ TRIGGERS = {
         {TRAIN} --val-fraction 0.9 --test-fraction 0.5
     """,
     "Training": f"""
-        {TRAIN} --unfreeze all --lr 1000 --head-lr 1000
+        {TRAIN} --unfreeze all --lr 1e30 --head-lr 1e30
     """,
     "Sweeps": f"""
         sweep --space nowhere
@@ -100,7 +100,6 @@ TRIGGERS = {
         {SWEEP} --minimize val/accuracy
         {SWEEP} --name -x
         {SWEEP} --sampler grid
-        {SWEEP} --sampler nsga2 --space surgical
         {SWEEP} --maximize val/accuracy --minimize val/accuracy
         {SWEEP} --unfreeze conv9
         sweep --space badtrial.yaml
@@ -134,12 +133,10 @@ TRIGGERS = {
         compare --sweep done --experiment Default
         compare --experiment Default
         compare --sweep proved --evidence --baseline conv9
-        compare --baseline frozen
         pick --sweep nothing
         pick --sweep proved --max-params 1
         report --sweep proved -o report.csv
         report --sweep proved -o notes.html
-        report --sweep proved -o nowhere/at/all.html
         finalize --sweep done
         report --sweep done
     """,

@@ -175,7 +175,7 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
         for raw_name, value in layer.items():
             name = str(raw_name).replace("-", "_")
             if name not in _FIELDS:
-                problems.append(f'unknown option "{raw_name}". {did_you_mean(name, _FIELDS)}'.strip())
+                problems.append(f'unknown option "{raw_name!s:.80}". {did_you_mean(name, _FIELDS)}'.strip())
                 continue
             try:
                 values[name] = _convert(name, value)
@@ -272,7 +272,7 @@ def _convert(name: str, value: Any) -> Any:
             return None
         if value is None or kind is not str:
             raise ValueError(f"{flag(name)} takes {_KINDS[kind]}, not {_shown(value)}")
-    problem = ValueError(f"{flag(name)} takes {_KINDS[kind]}{' or auto' if _optional(name) else ''}, not {value!r}")
+    problem = ValueError(f"{flag(name)} takes {_KINDS[kind]}{' or auto' if _optional(name) else ''}, not {value!r:.80}")
     if kind is bool:
         lowered = str(value).lower()
         if lowered not in _TRUE | _FALSE:
@@ -317,7 +317,7 @@ def _limit_problem(name: str, value: Any) -> str:
     if value is None:
         return ""
     if limits["choices"] and value not in limits["choices"]:
-        return f"{flag(name)} is one of {', '.join(_choices(name))}, not {value!r}"
+        return f"{flag(name)} is one of {', '.join(_choices(name))}, not {value!r:.80}"
     if isinstance(value, str) and not value.strip():
         return f"{flag(name)} is empty"
     if limits["at_least"] is not None and value < limits["at_least"]:

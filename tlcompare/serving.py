@@ -101,24 +101,25 @@ def save(folder: Path, model: Classifier, backbone: Backbone, classes: Sequence[
     (folder / DESCRIPTION_FILE).write_text(json.dumps(description, indent=1), encoding="utf-8")
 
 
-def load(folder: Path) -> Predictor:
-    """The model that `save` wrote, on the CPU, ready to predict.
+def load(folder: Path, shown_as: str = "") -> Predictor:
+    """The model that `save` wrote, on the CPU, ready to predict; `shown_as` is what to call it in errors.
 
     Raises:
         TrackingError: the folder holds no such model, or a damaged or newer one.
     """
+    name = shown_as or folder
     try:
         description = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
         if description["format"] > _FORMAT:
             raise TrackingError(
-                f"the model in {folder} is of format {description['format']}, this version reads up to {_FORMAT}",
+                f"the model in {name} is of format {description['format']}, this version reads up to {_FORMAT}",
                 "Upgrade tlcompare.",
             )
         if description["format"] > 1 and (
             description["sha256"] != _digest(description)
             or description["weights_sha256"] != sha256_of(folder / WEIGHTS_FILE)
         ):
-            raise TrackingError(f"the model in {folder} is not as it was written", "Restore it, or train it again.")
+            raise TrackingError(f"the model in {name} is not as it was written", "Restore it, or train it again.")
         backbone = get_backbone(description["backbone"])
         shown: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in description["preprocessing"].items()
@@ -126,11 +127,11 @@ def load(folder: Path) -> Predictor:
         preprocessing = Preprocessing(**shown)
         weights = load_file(folder / WEIGHTS_FILE)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as e:
-        raise TrackingError(f"{folder} holds no model of this tool: {first_line(e)}") from e
+        raise TrackingError(f"{name} holds no model of this tool: {first_line(e)}") from e
     layers = trace(backbone.at_size(preprocessing.size), backbone.build())
     model = Classifier(layers, latest_cut(layers, ()), len(description["classes"]), dropout=0.0)
     if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in model.weights().items()}:
-        raise TrackingError(f"the weights in {folder} are not those of {backbone.name}")
+        raise TrackingError(f"the weights in {name} are not those of {backbone.name}")
     with torch.no_grad():
         for name, tensor in model.weights().items():
             tensor.copy_(weights[name])

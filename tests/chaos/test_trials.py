@@ -256,7 +256,7 @@ def restored(folder):
         (folder / f"{name}.db").unlink(missing_ok=True)
         with sqlite3.connect(folder / f"{name}.db") as database:
             database.executescript((assets / f"{name}.sql").read_text().replace("@HERE@", str(folder)))
-    shutil.copytree(assets / "mlruns", folder / "mlruns")
+    shutil.copytree(assets / "runs", folder / "mlruns")
     for file in (folder / "mlruns").rglob("config.yaml"):
         file.write_text(file.read_text().replace("@HERE@", str(folder)))
     for hue, name in enumerate(("red", "green", "blue")):

@@ -50,7 +50,7 @@ def load_model(uri: str) -> serving.Predictor:
             description = next(iter(sorted(found.rglob(serving.DESCRIPTION_FILE))), None)
             if description is None:
                 raise TrackingError(f"{uri} is not a model of this tool")
-            return serving.load(description.parent)
+            return serving.load(description.parent, uri)
     except (MlflowException, OSError) as e:
         raise TrackingError(f'no model "{uri}": {first_line(e)}', "Take the URI from the run's page.") from e
 
