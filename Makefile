@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test test-slow chaos bench lint ui clean
+.PHONY: setup demo test test-slow test-floor audit chaos bench lint ui clean
 
 setup: $(STAMP)
 
@@ -27,6 +27,15 @@ test: setup
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
+# The oldest versions that pyproject.toml allows, in an environment of their own; needs uv.
+test-floor:
+	uv venv --allow-existing --python 3.11 .venv-floor
+	uv pip install --python .venv-floor/bin/python --resolution lowest-direct -e '.[demo,dev]'
+	.venv-floor/bin/python -m pytest
+
+audit: setup
+	uvx pip-audit -r constraints.txt --no-deps --disable-pip
+
 chaos: setup
 	$(BIN)/python -m tests.chaos
 
@@ -47,5 +56,5 @@ ui: setup
 	$(BIN)/mlflow ui --host 127.0.0.1
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-floor build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
