@@ -174,3 +174,15 @@ def test_an_interrupted_run_has_the_bits_of_one_that_was_not(place, photos, many
         one, other = (load_model(f"runs:/{r.info.run_id}/model").model.weights() for r in runs)
         assert all((one[name] == other[name]).all() for name in one)
         survived(5)
+
+
+def test_a_kill_while_the_tracking_database_is_made(place, photos, survived):
+    folder = place()
+    (folder / "mlflow.db").unlink()
+    command = ["train", *MODEL, "--unfreeze", "frozen", "--data", photos, *SMALL, "--epochs", 1]
+    code, _ = end(begin(*command, before=lambda: dies("mlflow.store.db.utils", "_upgrade_db", "before")))
+    assert code == -signal.SIGKILL
+    assert not (folder / "mlflow.db").exists()
+    assert end(begin(*command))[0] == 0, Path("output.txt").read_text()
+    assert len(MlflowClient().search_runs(["1"])) == 1
+    survived(1)

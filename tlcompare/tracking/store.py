@@ -16,9 +16,10 @@ import mlflow
 import requests
 from mlflow import MlflowClient
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import SQLAlchemyError
 
 from tlcompare.errors import TrackingError, without_credentials
-from tlcompare.files import first_line
+from tlcompare.files import first_line, locked
 from tlcompare.tracking.signals import whole
 
 _SQLITE_PATIENCE_MS = 60_000
@@ -96,11 +97,26 @@ def _for_now(status: int) -> bool:
 def store_problem() -> str:
     """Why the tracking store cannot be used, found out within seconds; empty if it can."""
     try:
+        _make_database()
         with short_of_patience():
             client().search_experiments(max_results=1)
-    except (mlflow.MlflowException, OSError) as e:
+    except (mlflow.MlflowException, SQLAlchemyError, OSError) as e:
         return without_credentials(first_line(e))
     return ""
+
+
+def _make_database() -> None:
+    """Make a new SQLite file beside its place: MLflow takes up to a minute, and what it was killed over cannot be
+    opened again."""
+    path = Path(tracking_uri().removeprefix("sqlite:///"))
+    if not tracking_uri().startswith("sqlite:///") or path.exists():
+        return
+    with locked(path.absolute()):
+        if not path.exists():
+            unfinished = path.with_name(f".{path.name}.new")
+            unfinished.unlink(missing_ok=True)
+            MlflowClient(f"sqlite:///{unfinished}").search_experiments(max_results=1)
+            unfinished.replace(path)
 
 
 def require_store() -> None:
