@@ -375,7 +375,7 @@ def test_a_tampered_outbox_loses_no_more_than_what_was_damaged(place, monkeypatc
     for number in range(3):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
         with monkeypatch.context() as patch:
-            patch.setattr("tlcompare.tracking.outbox.shown_uri", lambda: here)
+            patch.setattr("tlcompare.tracking.outbox.store_id", lambda: here)
             put(run_id, Entry("tags", {f"tag{number}": "x"}))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", here)
     assert kept() == [run_id]
