@@ -21,7 +21,10 @@ from tests.chaos.sittings import MODEL, SMALL, begin, end, patched, run
 from tests.end_to_end.test_sweep import children, parent
 from tlcompare.tracking.outbox import kept
 
-FAULTS = ("restarted", "gone", "hangs", "slow", "500", "429", "reset", "answer lost")
+FAULTS = [
+    *("restarted", "gone", "500", "answer lost"),
+    *(pytest.param(fault, marks=pytest.mark.slow) for fault in ("hangs", "slow", "429", "reset")),
+]
 
 
 def free_port():
@@ -203,6 +206,7 @@ def test_training_goes_on_and_nothing_is_lost(proxy, photos, many, survived, fau
         survived(7)
 
 
+@pytest.mark.slow
 def test_a_sweep_waits_out_a_restart(proxy, photos, survived, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "6")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
