@@ -281,7 +281,11 @@ def test_every_mistake_is_one_line_and_is_listed(mistakes, monkeypatch):
                     name, _, value = words.pop(0).partition("=")
                     patch.setenv(name, value)
                 message = said(run(*words))
-            message = re.sub(r"[0-9a-f]{32}", "RUN", message).replace(f"{folder}/", "").replace(str(folder), ".")
+            message = (
+                re.sub(r"[0-9.]+ ms", "N ms", re.sub(r"[0-9a-f]{32}", "RUN", message))
+                .replace(f"{folder}/", "")
+                .replace(str(folder), ".")
+            )
             message = message.replace(str(Path(os.environ["TLCOMPARE_CACHE"])), "CACHE").replace("|", "\\|")
             shown = line.replace(f"{TRAIN} ", "train … ").replace(f"{SWEEP} ", "sweep … ").replace(TRAIN, "train …")
             page.append(f"| `{shown.replace('|', chr(92) + '|')}` | {message} |")
