@@ -89,7 +89,7 @@ def config(photos):
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def serve_folder():
     """Serve a folder over HTTP on loopback; gives the base URL and the list of paths asked for."""
     servers = []

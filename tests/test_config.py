@@ -72,7 +72,7 @@ def test_all_problems_are_told_at_once():
         ("lr: 1\nlr: 2\n", "written twice"),
         ("batch-size: 1\nbatch_size: 2\n", "written twice"),
         ("? [a, b]\n: 1\n", "not valid YAML"),
-        ("- a\n", "must hold"),
+        ("- a\n", "not a mapping"),
         ("a: [", "not valid YAML"),
         (None, "cannot read"),
     ],

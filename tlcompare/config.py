@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from tlcompare.errors import ConfigError, did_you_mean
+from tlcompare.files import first_line
 
 AUTO = "auto"
 
@@ -125,7 +126,7 @@ class RunConfig:
         if not problems:
             problems = self._contradictions()
         if problems:
-            raise ConfigError("; ".join(problems))
+            raise ConfigError("; ".join(problems), _HELP)
 
     def _contradictions(self) -> list[str]:
         problems = []
@@ -182,7 +183,7 @@ def resolve(*layers: Mapping[str, Any]) -> RunConfig:
             except ValueError as e:
                 problems.append(str(e))
     if problems:
-        raise ConfigError("; ".join(problems), "See `tlcompare train --help`.")
+        raise ConfigError("; ".join(problems), _HELP)
     return RunConfig(**values)
 
 
@@ -195,9 +196,9 @@ def checked(name: str, value: Any) -> Any:
     try:
         converted = _convert(name, value)
     except ValueError as e:
-        raise ConfigError(str(e)) from e
+        raise ConfigError(str(e), _HELP) from e
     if problem := _limit_problem(name, converted):
-        raise ConfigError(problem)
+        raise ConfigError(problem, _HELP)
     return converted
 
 
@@ -214,17 +215,20 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as e:
-        raise ConfigError(f"cannot read the configuration {path}: {e}") from e
+        raise ConfigError(
+            f"cannot read the configuration {path}: {getattr(e, 'strerror', None) or first_line(e)}",
+            "Name a YAML file, or runs:/ID.",
+        ) from e
     try:
         loaded = yaml.load(text, Loader=_TextLoader)  # noqa: S506 (it builds text, lists and mappings only)
     except yaml.YAMLError as e:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(e).split())}") from e
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(e).split())}", _LINES) from e
     except RecursionError as e:
-        raise ConfigError(f"{path} is nested too deeply") from e
+        raise ConfigError(f"{path} is nested too deeply", _LINES) from e
     if loaded in (None, ""):
         return {}
     if not isinstance(loaded, dict):
-        raise ConfigError(f"{path} must hold `option: value` lines, not a {type(loaded).__name__}")
+        raise ConfigError(f"{path} holds a {type(loaded).__name__}, not a mapping", _LINES)
     return loaded
 
 
@@ -234,6 +238,8 @@ def to_yaml(config: RunConfig) -> str:
     return yaml.safe_dump(shown, sort_keys=False)
 
 
+_HELP = "See `tlcompare train --help`."
+_LINES = "Write lines of `option: value`."
 _FIELDS = {f.name: f for f in fields(RunConfig)}
 _TYPES = typing.get_type_hints(RunConfig)
 

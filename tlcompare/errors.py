@@ -13,7 +13,7 @@ class UserError(Exception):
         hint: what to do about it.
     """
 
-    def __init__(self, what: str, hint: str = "") -> None:
+    def __init__(self, what: str, hint: str) -> None:
         self.what = without_credentials(what).rstrip(".")
         self.hint = without_credentials(hint)
         stop = "" if self.what.endswith("?") else "."

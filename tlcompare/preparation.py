@@ -137,7 +137,7 @@ def prepare(config: RunConfig, reporter: Reporter, workbench: Workbench) -> Prep
     config = _settle(config, compute, backbone, source)
     store, split = images_and_split(config, backbone, source, reporter, workbench)
     if config.score_test and not len(split.test):
-        raise DataError(f"--score-test: {source.root} has no test images")
+        raise DataError(f"--score-test: {source.root} has no test images", "Add a test folder, or leave it out.")
     plan = make_plan(shared.layers, config.unfreeze, len(store.classes))
     return Prepared(config, compute, backbone, shared, source, store, split, plan)
 

@@ -38,6 +38,9 @@ _FORMAT = 2
 _BATCH = 64
 _MOST_IMAGES, _MOST_BYTES = 256, 64 * 2**20
 """In one request to a server."""
+TAKE_URI = "Take the URI from the run's page."
+_RESTORE = "Restore it, or train it again."
+_TAKES = "Give bytes, base64, a path, or a uint8 array (H, W, 3)."
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def load(folder: Path, shown_as: str = "") -> Predictor:
             description["sha256"] != _digest(description)
             or description["weights_sha256"] != sha256_of(folder / WEIGHTS_FILE)
         ):
-            raise TrackingError(f"the model in {name} is not as it was written", "Restore it, or train it again.")
+            raise TrackingError(f"the model in {name} is not as it was written", _RESTORE)
         backbone = get_backbone(description["backbone"])
         shown: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in description["preprocessing"].items()
@@ -127,11 +130,11 @@ def load(folder: Path, shown_as: str = "") -> Predictor:
         preprocessing = Preprocessing(**shown)
         weights = load_file(folder / WEIGHTS_FILE)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as e:
-        raise TrackingError(f"{name} holds no model of this tool: {first_line(e)}") from e
+        raise TrackingError(f"{name} holds no model of this tool: {first_line(e)}", TAKE_URI) from e
     layers = trace(backbone.at_size(preprocessing.size), backbone.build())
     model = Classifier(layers, latest_cut(layers, ()), len(description["classes"]), dropout=0.0)
     if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in model.weights().items()}:
-        raise TrackingError(f"the weights in {name} are not those of {backbone.name}")
+        raise TrackingError(f"the weights in {name} are not those of {backbone.name}", _RESTORE)
     with torch.no_grad():
         for name, tensor in model.weights().items():
             tensor.copy_(weights[name])
@@ -171,7 +174,8 @@ def _within_limits(images: list[Any]) -> list[Any]:
     size = sum(len(image) for image in images if isinstance(image, bytes | str))
     if _behind_a_server() and (len(images) > _MOST_IMAGES or size > _MOST_BYTES):
         raise DataError(
-            f"{len(images)} images of {size:,} bytes; a request may have {_MOST_IMAGES} of {_MOST_BYTES:,} bytes in all"
+            f"{len(images)} images of {size:,} bytes are more than a request may have",
+            f"Send at most {_MOST_IMAGES} of {_MOST_BYTES:,} bytes in all.",
         )
     return images
 
@@ -181,19 +185,19 @@ def _to_image(image: Any) -> Image.Image:
         return decode(bytes(image))
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in image.shape:
-            raise DataError(f"an array of {image.dtype}, shape {image.shape}; it takes uint8 (H, W, 3)")
+            raise DataError(f"an array of {image.dtype}, shape {image.shape}", _TAKES)
         try:
             return Image.fromarray(image).convert("RGB")
         except TypeError as e:
-            raise DataError(f"an array of shape {image.shape}; it takes uint8 (H, W, 3)") from e
+            raise DataError(f"an array of shape {image.shape}", _TAKES) from e
     if isinstance(image, str | Path) and not _behind_a_server() and _is_file(image):
         return decode(Path(image).read_bytes())
     if isinstance(image, str):
         try:
             return decode(base64.b64decode(image, validate=True))
         except binascii.Error as e:
-            raise DataError("text that is neither base64 nor the path of a file") from e
-    raise DataError(f"{image!r:.60} is no image: it takes bytes, base64, a path, or an array")
+            raise DataError("text that is neither base64 nor the path of a file", _TAKES) from e
+    raise DataError(f"{image!r:.60} is no image", _TAKES)
 
 
 def _is_file(text: str | Path) -> bool:

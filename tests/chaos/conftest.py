@@ -54,7 +54,7 @@ def warm(photos, template_database, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("warm"))
         shutil.copy(template_database, "mlflow.db")
-        patch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{Path('mlflow.db').absolute()}")
         small = ["--data", photos, *SMALL, "--epochs", 1]
         for command in (["sweep", *MODEL, *small, "--trials", 2], ["train", *MODEL, "--unfreeze", "all", *small]):
             result = run(*command)

@@ -57,7 +57,10 @@ def test_every_kind_of_choice():
         ({"unfreeze": "all", "recipe": {"lr": []}}, "recipe.lr: is empty"),
         ({"unfreeze": "all", "recipe": {"lr": ["fast"]}}, "recipe.lr: --lr takes a number, not 'fast'"),
         ({"unfreeze": "all", "recipe": {"lr": ["1e-3", "0.001"]}}, "recipe.lr: holds a value twice"),
-        ({"unfreeze": "all", "recipe": {"lr": {"form": "1", "to": "2"}}}, "recipe.lr.form: a range has from, to"),
+        (
+            {"unfreeze": "all", "recipe": {"lr": {"form": "1", "to": "2"}}},
+            'recipe.lr.form: is no key of a range. Did you mean "from"?',
+        ),
         ({"unfreeze": "all", "recipe": {"lr": {"from": "nan", "to": "1"}}}, "recipe.lr: --lr takes a number"),
         ({"unfreeze": "all", "recipe": {"epochs": {"from": "1", "to": "9", "step": "1.5"}}}, "recipe.epochs.step"),
         ({"unfreeze": "all", "recipe": {"lr": {"from": "0.1", "to": "0.2", "step": "1"}}}, "recipe.lr.step: must be"),

@@ -77,7 +77,7 @@ def test_a_head_that_diverges_fails_alone(config):
     bad = replace(good, head_lr=1000.0, weight_decay=1e36, seed=1)
     trained = {}
     assert Bench(good).fit(fitting=fit_head, ahead=[bad], trained=trained).epochs
-    with pytest.raises(TrainingError, match=r"loss became (nan|inf) in epoch \d: the learning rate"):
+    with pytest.raises(TrainingError, match=r"loss became (nan|inf) in epoch \d\. The learning rate"):
         Bench(bad).fit(fitting=fit_head, trained=trained)
 
 

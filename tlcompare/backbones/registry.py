@@ -12,6 +12,7 @@ from torch import nn
 from tlcompare.backbones.weights import HubWeights, PackagedWeights, StateDict, UrlWeights, WeightSource
 from tlcompare.data.images import Preprocessing
 from tlcompare.errors import BackboneError, did_you_mean
+from tlcompare.files import first_line
 
 BUILT_IN = ("mobilenet", "resnet50", "efficientnet_lite0")
 
@@ -135,7 +136,11 @@ def _torchvision(name: str, model: str) -> Backbone:
 
     names = zoo.list_models(module=zoo)
     if model not in names:
-        raise BackboneError(f'torchvision has no classification model "{model}"', did_you_mean(model, names))
+        near = did_you_mean(model, names)
+        raise BackboneError(
+            f'torchvision has no classification model "{model}"',
+            f"{near} torchvision.models.list_models() lists all.".strip(),
+        )
     variants = list(zoo.get_model_weights(model))
     best = zoo.get_model_weights(model).DEFAULT if variants else None
     preprocessing = Preprocessing(224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bilinear", 0.875)
@@ -174,11 +179,15 @@ def _timm(name: str, model: str) -> Backbone:
 
     architecture = model.partition(".")[0]
     if not is_model(architecture):
-        raise BackboneError(f'timm has no model "{model}"', did_you_mean(model, timm.list_models()))
+        near = did_you_mean(model, timm.list_models())
+        raise BackboneError(f'timm has no model "{model}"', f"{near} timm.list_models() lists all.".strip())
     try:
         published = get_pretrained_cfg(model)
     except RuntimeError as e:
-        raise BackboneError(f'timm has no weights "{model}": {e}') from e
+        raise BackboneError(
+            f'timm has no weights "{model}": {first_line(e)}',
+            f"Leave .{model.partition('.')[2]} out, or take one that timm.list_pretrained() names.",
+        ) from e
     preprocessing = Preprocessing(224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bicubic", 0.875)
     source: HubWeights | None = None
     if published is not None:

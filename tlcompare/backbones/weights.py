@@ -177,7 +177,9 @@ def load_weights(
         state = rename(state, network)
         misfit = _misfit(state, needed)
     if misfit:
-        raise WeightsError(f"{path.name} does not fit this backbone: {misfit}")
+        raise WeightsError(
+            f"{path.name} does not fit this backbone: {misfit}", "Give the --model it was made for, or another file."
+        )
     network.load_state_dict({name: state[name] for name in needed if name in state}, strict=False)
     return shown
 
@@ -191,13 +193,16 @@ def read_state(path: Path) -> StateDict:
     if not path.is_file():
         raise WeightsError(f'no weights file "{path}"', "--weights is default, none, or a .safetensors or .pth file")
     if path.suffix not in (".safetensors", ".pth", ".pt"):
-        raise WeightsError(f'"{path}" is not a .safetensors or .pth file')
+        raise WeightsError(f'"{path}" is not a .safetensors or .pth file', "Save the state dict as one of these.")
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as e:
-        raise WeightsError(f"{path} holds more than weights, which is not loaded: {first_line(e)}") from e
+        raise WeightsError(
+            f"{path} holds more than weights, which is not loaded: {first_line(e)}",
+            "Save its state dict alone, as .safetensors best.",
+        ) from e
     except (
         SafetensorError,
         RuntimeError,
@@ -208,10 +213,12 @@ def read_state(path: Path) -> StateDict:
         EOFError,
         OSError,
     ) as e:
-        raise WeightsError(f"{path} is damaged or not a weights file: {first_line(e)}") from e
+        raise WeightsError(
+            f"{path} is damaged or not a weights file: {first_line(e)}", "Save or download it again."
+        ) from e
     state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(f"{path} is not a state dict: it must map names to tensors")
+        raise WeightsError(f"{path} is no state dict", "Save one: names mapped to tensors, and nothing else.")
     return dict(state)
 
 

@@ -188,14 +188,14 @@ def predict(model_uri: str, files: tuple[str, ...], as_json: bool) -> None:
         try:
             contents.append(Path(name).read_bytes())
         except OSError as e:
-            raise DataError(f"{name} cannot be read: {e.strerror}") from e
+            raise DataError(f"{name} cannot be read: {e.strerror}", "Name image files that are there.") from e
     predictor = load_model(model_uri)
     rows = []
     for name, content in zip(files, contents, strict=True):
         try:
             row = predictor.table([content]).iloc[0]
         except DataError as e:
-            raise DataError(f"{name}: {e.what.removeprefix('image 1: ')}") from e
+            raise DataError(f"{name}: {e.what.removeprefix('image 1: ')}", e.hint) from e
         rows.append({"file": name, "class": row["class"], "probability": row["probability"]})
         if as_json:
             rows[-1]["probabilities"] = row["probabilities"]
@@ -239,6 +239,7 @@ def sync() -> None:
     tlcompare sync
     """
     from tlcompare.errors import TrackingError
+    from tlcompare.files import cache_dir
     from tlcompare.tracking.outbox import send_kept
     from tlcompare.tracking.store import require_store, shown_uri
 
@@ -247,4 +248,7 @@ def sync() -> None:
     click.echo(f"sent {sent.entries} entries to {shown_uri()}" if sent.entries else "nothing was left to send")
     if sent.waiting:
         waiting = "; ".join(f"run {run_id}: {reason}" for run_id, reason in sent.waiting.items())
-        raise TrackingError(f"not all could be sent: {waiting}", "It stays under unsent in the cache folder.")
+        raise TrackingError(
+            f"not all could be sent: {waiting}",
+            f"Mend that, and sync again; of runs that are gone, delete the folders in {cache_dir() / 'unsent'}.",
+        )

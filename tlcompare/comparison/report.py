@@ -42,5 +42,5 @@ def write_report(sweep: str, output: str, baseline: str, margin: float) -> list[
         try:
             write_atomically(path, text)
         except OSError as e:
-            raise ConfigError(f"-o {output}: {path} cannot be written: {e.strerror}") from e
+            raise ConfigError(f"-o {output}: {path} cannot be written: {e.strerror}", "Take another place.") from e
     return [str(path) for path in texts]

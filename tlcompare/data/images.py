@@ -21,6 +21,7 @@ from tlcompare.errors import DataError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS = 89_000_000
+_REPLACE, _SHRINK, _CONVERT = "Replace the file.", "Make it smaller.", "Convert it to 8 or 16 bits."
 _LARGE, _BAND = 16_000_000, 1_000_000
 _LARGE_LOCK = threading.Lock()
 # Blocks this large go back to the system when an image is freed; Pillow's own, of 16 MB, stay in its heap.
@@ -67,19 +68,19 @@ def decode(data: bytes) -> Image.Image:
             that has no range (floating point).
     """
     if not data:
-        raise DataError("empty file")
+        raise DataError("empty file", _REPLACE)
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:
-            raise DataError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}")
+            raise DataError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}", _SHRINK)
         image.load()
         return _to_rgb(_upright(image))
     except UnidentifiedImageError as e:
-        raise DataError(f"not an image of a known format ({', '.join(FORMATS)})") from e
+        raise DataError(f"not an image of a known format ({', '.join(FORMATS)})", _REPLACE) from e
     except Image.DecompressionBombError as e:
-        raise DataError(f"more than {MAX_PIXELS:,} pixels") from e
+        raise DataError(f"more than {MAX_PIXELS:,} pixels", _SHRINK) from e
     except _BROKEN as e:
-        raise DataError(f"broken image: {e}") from e
+        raise DataError(f"broken image: {e}", _REPLACE) from e
 
 
 def square(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
@@ -139,12 +140,12 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
-        raise DataError("floating-point pixels have no known range; convert it to 8 or 16 bits")
+        raise DataError("floating-point pixels have no known range", _CONVERT)
     if image.mode.startswith("I"):
         extremes = [(values.min(), values.max()) for values in map(np.asarray, _bands(image))]
         low, high = int(min(e[0] for e in extremes)), int(max(e[1] for e in extremes))
         if low < 0 or high > 65535:
-            raise DataError(f"pixel values {low}..{high} are outside 16 bits")
+            raise DataError(f"pixel values {low}..{high} are outside 16 bits", _CONVERT)
     elif image.mode == "RGB" and "transparency" not in image.info:
         return image
     result = Image.new("RGB", image.size)

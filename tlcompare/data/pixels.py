@@ -176,10 +176,15 @@ def _divided(root: Path) -> dict[str, Path]:
     for folder in named:
         part = _SPLIT_FOLDERS[folder.name.lower()]
         if part in parts:
-            raise DataError(f'{root} has two folders for {part}: "{parts[part].name}" and "{folder.name}"')
+            raise DataError(
+                f'{root} has two folders for {part}: "{parts[part].name}" and "{folder.name}"', "Leave one of them."
+            )
         parts[part] = folder
     if parts and "train" not in parts:
-        raise DataError(f"{root} has {' and '.join(d.name for d in named)} folders but no train folder")
+        raise DataError(
+            f"{root} has {' and '.join(d.name for d in named)} folders but no train folder",
+            "Add one, or name a folder of class folders.",
+        )
     return parts
 
 

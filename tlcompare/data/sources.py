@@ -64,6 +64,8 @@ class Archive:
 
 _MANIFEST = ".manifest.json"
 _SMALLEST = 4096
+_OWN_FOLDER = "Give a folder of class folders: --data DIR"
+_NETWORK = "Check the network, or give a folder: --data DIR"
 """Bytes that a file takes on a disk at least."""
 
 FLOWERS = Archive(
@@ -91,7 +93,7 @@ def find_source(data: str, flowers: Archive = FLOWERS) -> Source:
     if data.startswith("torchvision:"):
         name = data.partition(":")[2]
         if not name.isidentifier():
-            raise DataError(f'torchvision has no data set "{name}"')
+            raise DataError(f'torchvision has no data set "{name}"', "Write torchvision:NAME, such as torchvision:DTD.")
         root = _made(f"torchvision-{name}", lambda to: _write_torchvision(name, to))
         return Source(name, root, mirrors=name not in _MIRRORING_CHANGES, origin=f"torchvision.datasets.{name}")
     require_known(data)
@@ -164,7 +166,7 @@ def _write_digits(folder: Path) -> None:
 
 def _unpack(archive: Archive, folder: Path) -> None:
     packed = folder / "archive.tgz"
-    download(archive.url, packed, archive.sha256, DataError, "Check the network, or give a folder: --data DIR")
+    download(archive.url, packed, archive.sha256, DataError, _NETWORK)
     try:
         with tarfile.open(packed) as tar:
             _check_size(tar, archive)
@@ -172,10 +174,10 @@ def _unpack(archive: Archive, folder: Path) -> None:
     except (tarfile.TarError, EOFError, zlib.error, OSError) as e:
         if isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             raise
-        raise DataError(f"{archive.url} is not a safe archive: {first_line(e)}") from e
+        raise DataError(f"{archive.url} is not a safe archive: {first_line(e)}", _OWN_FOLDER) from e
     packed.unlink()
     if not (folder / archive.folder).is_dir():
-        raise DataError(f'{archive.url} holds no folder "{archive.folder}"')
+        raise DataError(f'{archive.url} holds no folder "{archive.folder}"', _OWN_FOLDER)
 
 
 def _check_size(tar: tarfile.TarFile, archive: Archive) -> None:
@@ -183,7 +185,7 @@ def _check_size(tar: tarfile.TarFile, archive: Archive) -> None:
     for member in tar:
         total += max(member.size, _SMALLEST)
         if total > archive.unpacked_limit:
-            raise DataError(f"{archive.url} unpacks to more than {archive.unpacked_limit:,} bytes")
+            raise DataError(f"{archive.url} unpacks to more than {archive.unpacked_limit:,} bytes", _OWN_FOLDER)
 
 
 def _write_torchvision(name: str, folder: Path) -> None:
@@ -192,11 +194,13 @@ def _write_torchvision(name: str, folder: Path) -> None:
 
     kind = getattr(zoo, name, None)
     if not inspect.isclass(kind) or not issubclass(kind, zoo.VisionDataset) or kind is zoo.VisionDataset:
-        raise DataError(f'torchvision has no data set "{name}"', did_you_mean(name, zoo.__all__))
+        near = did_you_mean(name, zoo.__all__)
+        raise DataError(f'torchvision has no data set "{name}"', f"{near} torchvision.datasets lists all.".strip())
     for split, images in _torchvision_splits(kind, name):
-        for i, (image, label) in enumerate(images):
+        for i, item in enumerate(images):
+            image, label = item if isinstance(item, tuple) and len(item) == 2 else (None, None)
             if not isinstance(image, Image.Image) or not isinstance(label, int):
-                raise DataError(f"torchvision's {name} is not a data set of images with one class each")
+                raise DataError(f"torchvision's {name} is not a data set of images with one class each", _OWN_FOLDER)
             path = folder / split / _class_name(images, label) / f"{i:06}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             image.save(path)
@@ -224,12 +228,9 @@ def _torchvision_splits(kind: Any, name: str) -> Iterator[tuple[str, Any]]:
             yield split, kind(**shared, **arguments)
         except ValueError as e:
             if split == "train":
-                raise DataError(f"torchvision's {name} cannot be opened: {e}") from e
+                raise DataError(f"torchvision's {name} cannot be opened: {first_line(e)}", _OWN_FOLDER) from e
         except (RuntimeError, OSError, TypeError) as e:
-            raise DataError(
-                f"torchvision's {name} cannot be had: {first_line(e)}",
-                "Check the network, or give a folder: --data DIR",
-            ) from e
+            raise DataError(f"torchvision's {name} cannot be had: {first_line(e)}", _NETWORK) from e
 
 
 def _class_name(images: Any, label: int) -> str:

@@ -187,7 +187,9 @@ def _terms(text: str) -> list[str]:
     terms = [t.strip() for t in plain.split("+")]
     if found:
         if terms[-1]:
-            raise StrategyError(f'"{text}": re: must follow a + or stand at the start')
+            raise StrategyError(
+                f'"{text}": re: must follow a + or stand at the start', f'Write "{terms[-1]}+re:{pattern}".'
+            )
         terms[-1] = f"re:{pattern}"
     if "" in terms:
         raise StrategyError(f'"{text}" has an empty term', f"A strategy is one of {GRAMMAR}.")
@@ -197,7 +199,7 @@ def _terms(text: str) -> list[str]:
 def _select(layers: LayerList, term: str) -> _Selection:
     listed = layers.layers
     if term in ("frozen", "0"):
-        raise StrategyError(f'"{term}" cannot be combined with other terms')
+        raise StrategyError(f'"{term}" cannot be combined with other terms', "Give it alone, or leave it out.")
     if term == "all":
         return _whole("all", term, layers, listed)
     if term == "bn":
@@ -216,7 +218,7 @@ def _select(layers: LayerList, term: str) -> _Selection:
     if match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", term):
         share = float(match.group(1)) / 100
         if not 0 < share <= 1:
-            raise StrategyError(f'"{term}" must be more than 0% and at most 100%')
+            raise StrategyError(f'"{term}" is not more than 0% and at most 100%', "Give a share such as 25%.")
         return _whole("share", term, layers, listed[len(listed) - round(share * len(listed)) :])
     if re.fullmatch(r"(first:)?[-+]?[\d.]*", term):
         raise StrategyError(f'"{term}" is no number of layers', f"Give a whole number from 1 to {len(listed)}.")
@@ -265,7 +267,9 @@ def _matching(listed: tuple[Layer, ...], term: str) -> list[Layer]:
     try:
         pattern = re.compile(term.removeprefix("re:"))
     except re.error as e:
-        raise StrategyError(f'"{term}" is not a regular expression: {e}') from e
+        raise StrategyError(
+            f'"{term}" is not a regular expression: {e}', "It is one of Python's, and is to match whole layer names."
+        ) from e
     matching = [x for x in listed if pattern.fullmatch(x.name)]
     if not matching:
         near = did_you_mean(pattern.pattern.replace("\\", ""), [x.name for x in listed])

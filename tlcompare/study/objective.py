@@ -62,7 +62,7 @@ def make_objectives(maximize: Sequence[str], minimize: Sequence[str]) -> tuple[O
             raise ConfigError(f"{less} of {objective.metric} is better", f"Take {right} {objective.metric}.")
     names = [o.metric for o in named]
     if twice := [n for n in names if names.count(n) > 1]:
-        raise ConfigError(f'the metric "{twice[0]}" is named twice')
+        raise ConfigError(f'the metric "{twice[0]}" is named twice', "Name it once.")
     return tuple(named) or (Objective("val/accuracy", True),)
 
 

@@ -123,14 +123,17 @@ def make_plan(request: Request, kept: Definition | None, limits: Mapping[str, An
         _require_same(request, kept)
         objectives = make_objectives(kept.maximize, kept.minimize)
     space = parse_space(definition.space, definition.space_name, definition.space_name)
+    if request.probe and space.trials:
+        raise ConfigError(
+            f"--probe: space {space.name} is a list of trials, to which nothing is added",
+            "Leave it out, or take another --space.",
+        )
     search = bind(space, definition.models, definition.options)
     _require_learnable(definition, search)
     workbench = Workbench()
     quiet = Quiet(say)
     prepared = {m: prepare(_first_of(search.always_first, m), quiet, workbench) for m in definition.models}
     if request.probe and kept is None:
-        if space.trials:
-            raise ConfigError(f"--probe: space {space.name} is a list of trials, to which nothing is added")
         probes = {model: [asdict(p) for p in run_probe(one, quiet)] for model, one in prepared.items()}
         definition = replace(definition, probes=probes)
         for model, rows in probes.items():
@@ -173,7 +176,8 @@ def _define(request: Request, objectives: tuple[Objective, ...], say: Callable[[
     space = read_space(space_name)
     options = _settled(request.options or {})
     if "data" not in options:
-        small = {name: value for name, value in _SMALL.items() if name not in options and name not in space.recipe}
+        said = {*options, *space.recipe, *(name for trial in space.trials for name in trial)}
+        small = {name: value for name, value in _SMALL.items() if name not in said}
         options |= {"data": "digits", **small}
         settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in small.items())
         say(f"no --data: taking the embedded digits{f' ({settings})' if settings else ''}; --data DIR takes yours")
@@ -211,7 +215,10 @@ def _there_are(names: tuple[str, ...]) -> str:
 def _sampler(request: Request, meant: str | None, listed: bool) -> str:
     if listed:
         if request.sampler not in (None, "grid"):
-            raise ConfigError(f"--sampler {request.sampler}: the space is a list of trials, which run in their order")
+            raise ConfigError(
+                f"--sampler {request.sampler}: the space is a list of trials, which run in their order",
+                "Leave it out, or take another --space.",
+            )
         return "grid"
     return request.sampler or meant or "tpe"
 

@@ -236,7 +236,10 @@ def bind(space: Space, models: Sequence[str], fixed: Mapping[str, Any]) -> Searc
     require_consistent(space, fixed)
     if space.trials:
         if "unfreeze" in fixed:
-            raise ConfigError(f"--unfreeze: space {space.name} is a list of trials that name theirs")
+            raise ConfigError(
+                f"--unfreeze: space {space.name} is a list of trials that name theirs",
+                "Leave it out, or take another --space.",
+            )
     image_size = fixed.get("image_size")
     layers = {m: build_and_trace(m, None if image_size is None else int(image_size)) for m in models}
     search = Search(space, layers, dict(fixed), int(fixed.get("seed", 0)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -160,7 +160,7 @@ def parse_space(content: Mapping[str, Any], name: str, where: str) -> Space:
     reader = _Reader()
     for key in content:
         if key not in _KEYS:
-            reader.problem(key, f"is no key of a space. {did_you_mean(str(key), _KEYS) or ', '.join(_KEYS)}")
+            reader.problem(key, _no_key("a space", str(key), _KEYS))
     recipe = reader.recipe(content.get("recipe", {}))
     space = Space(
         name=name,
@@ -203,7 +203,9 @@ def require_consistent(space: Space, fixed: Mapping[str, Any]) -> None:
             resolve(rest, values, fixed)
         except ConfigError as e:
             shown = ", ".join(f"recipe.{n} {v}" for n, v in values.items())
-            raise ConfigError(f"space {space.name} allows {shown or 'what cannot be'}: {e.what}") from e
+            raise ConfigError(
+                f"space {space.name} allows {shown or 'what cannot be'}: {e.what}", "Narrow its ranges."
+            ) from e
 
 
 def _ends(domain: Domain) -> tuple[Any, ...]:
@@ -240,7 +242,7 @@ class _Reader:
             return AnyBlocks()
         unknown = set(raw) - {"depth", "snap", "blocks"} if isinstance(raw, dict) else set()
         for key in sorted(unknown):
-            self.problem(f"unfreeze.{key}", f"is no key of unfreeze. {did_you_mean(key, ('depth', 'snap', 'blocks'))}")
+            self.problem(f"unfreeze.{key}", _no_key("unfreeze", key, ("depth", "snap", "blocks")))
         if unknown:
             return Choices(("frozen",))
         if isinstance(raw, dict) and "depth" in raw and "blocks" not in raw:
@@ -319,7 +321,7 @@ class _Reader:
     def range(self, place: str, raw: dict[str, Any], read: Read, name: str = "") -> Domain:
         unknown = set(raw) - {"from", "to", "log", "step"}
         for key in sorted(unknown):
-            self.problem(f"{place}.{key}", f"a range has from, to, log and step. {did_you_mean(key, ('from', 'to'))}")
+            self.problem(f"{place}.{key}", _no_key("a range", key, ("from", "to", "log", "step")))
         if not {"from", "to"} <= set(raw):
             self.problem(place, "a range needs from and to")
         if unknown or not {"from", "to"} <= set(raw):
@@ -353,6 +355,11 @@ class _Reader:
 
 def _check_of(name: str) -> Read:
     return lambda text: checked(name, text)
+
+
+def _no_key(what: str, key: str, known: Sequence[str]) -> str:
+    near = did_you_mean(key, known)
+    return f"is no key of {what}. {near}" if near else f"is no key of {what}; there are {', '.join(known)}"
 
 
 def _what(e: Exception) -> str:

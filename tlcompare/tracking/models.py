@@ -49,10 +49,10 @@ def load_model(uri: str) -> serving.Predictor:
             found = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
             description = next(iter(sorted(found.rglob(serving.DESCRIPTION_FILE))), None)
             if description is None:
-                raise TrackingError(f"{uri} is not a model of this tool")
+                raise TrackingError(f"{uri} is not a model of this tool", serving.TAKE_URI)
             return serving.load(description.parent, uri)
     except (MlflowException, OSError) as e:
-        raise TrackingError(f'no model "{uri}": {first_line(e)}', "Take the URI from the run's page.") from e
+        raise TrackingError(f'no model "{uri}": {first_line(e)}', serving.TAKE_URI) from e
 
 
 def log_dataset(run_id: str, source: Source, store: PixelStore) -> dict[str, Any]:

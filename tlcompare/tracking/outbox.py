@@ -52,7 +52,10 @@ def put(run_id: str, entry: Entry) -> None:
         with locked(folder):
             _keep(folder, entry)
     except OSError as e:
-        raise TrackingError(f"{shown_uri()} cannot be written, nor can {folder}: {first_line(e)}") from e
+        raise TrackingError(
+            f"{shown_uri()} cannot be written, nor can {folder}: {first_line(e)}",
+            "Make room, or set TLCOMPARE_CACHE to another disk.",
+        ) from e
     if time.monotonic() - _failed_at.get(run_id, 0.0) > _TRY_AGAIN_S:
         send(run_id)
     return None

@@ -60,8 +60,9 @@ def runs_of_experiment(name: str | None) -> list[LoggedRun]:
     with readable():
         experiment = client().get_experiment_by_name(name)
         if experiment is None:
-            near = did_you_mean(name, [e.name for e in client().search_experiments()])
-            raise TrackingError(f'{shown_uri()} has no experiment "{name}"', near)
+            every = [e.name for e in client().search_experiments()]
+            hint = f"{did_you_mean(name, every)} There are {', '.join(every)}.".strip()
+            raise TrackingError(f'{shown_uri()} has no experiment "{name}"', hint)
         return _search([experiment.experiment_id], "attributes.status = 'FINISHED'")
 
 

@@ -172,4 +172,7 @@ def logged_config(uri: str) -> tuple[dict[str, Any], str]:
             path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path="config.yaml", dst_path=folder)
             return read_yaml(Path(path)), digest
     except (mlflow.MlflowException, OSError) as e:
-        raise TrackingError(f"run {run_id} in {shown_uri()} holds no config.yaml: {first_line(e)}") from e
+        raise TrackingError(
+            f"run {run_id} in {shown_uri()} holds no config.yaml: {first_line(e)}",
+            "Take the id of a run of this tool from its page.",
+        ) from e

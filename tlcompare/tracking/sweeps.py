@@ -159,7 +159,9 @@ def crown(run_id: str, sweep_run_id: str, name: str, description: str) -> str:
         if not registered:
             client().create_registered_model(name, tags={"tlcompare.sweep_run": sweep_run_id})
         elif registered[0].tags.get("tlcompare.sweep_run") != sweep_run_id:
-            raise TrackingError(f'the registry has a model "{name}" that is not of this sweep')
+            raise TrackingError(
+                f'the registry has a model "{name}" that is not of this sweep', "Rename one of the two in MLflow."
+            )
         uri, model_id = f"models:/{models[0].model_id}", models[0].model_id
         version = known[0] if known else client().create_model_version(name, uri, run_id, model_id=model_id)
         client().set_registered_model_alias(name, CHAMPION, version.version)

@@ -89,7 +89,10 @@ def nothing_frozen_moves(layers: LayerList, plan: FreezePlan) -> Iterator[str]:
     before = digest(frozen_state(layers, plan))
     yield before
     if digest(frozen_state(layers, plan)) != before:
-        raise TrainingError(f"a frozen weight or statistic of {plan.backbone} changed while training: this is a bug")
+        raise TrainingError(
+            f"a frozen weight or statistic of {plan.backbone} changed while training",
+            "This is a bug: report it with the command.",
+        )
 
 
 def require_finite(loss: float, what: str, where: str, config: RunConfig, *, at_start: bool) -> None:
@@ -101,8 +104,8 @@ def require_finite(loss: float, what: str, where: str, config: RunConfig, *, at_
     if math.isfinite(loss):
         return
     cause = (
-        "it was so before any step, so look at the weights (--weights) and the precision (--precision fp32)"
+        "It was so before any step: look at the weights (--weights) and the precision (--precision fp32)."
         if at_start
-        else f"the learning rate is the usual cause; try --lr {config.lr / 10:g} --head-lr {config.head_lr / 10:g}"
+        else f"The learning rate is the usual cause; try --lr {config.lr / 10:g} --head-lr {config.head_lr / 10:g}."
     )
-    raise TrainingError(f"the {what} became {loss} in {where}: {cause}")
+    raise TrainingError(f"the {what} became {loss} in {where}", cause)

@@ -6,7 +6,7 @@ import gc
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,28 @@ class _Trainer:
     counts: _Counts
 
 
+@dataclass
+class _Progress:
+    """The epochs so far, and what the best of them has left."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    best_epoch: int = 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    best_probabilities: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
+
+    def add(self, epoch: Epoch, probabilities: NDArray[np.float32], changing: dict[str, Tensor]) -> None:
+        best = self.epochs[self.best_epoch - 1] if self.epochs else None
+        self.epochs.append(epoch)
+        if is_better(epoch, best):
+            self.best_epoch = epoch.number
+            self.best_probabilities = probabilities
+            self.best_weights = {name: t.detach().clone() for name, t in changing.items()}
+
+    def is_over(self, config: RunConfig) -> bool:
+        done = len(self.epochs)
+        return done >= config.epochs or 0 < config.patience <= done - self.best_epoch
+
+
 def fit(
     model: Classifier,
     layers: LayerList,
@@ -106,7 +128,7 @@ def fit(
     """
     norms_train = any(x.operation == "norm" and x.name in plan.whole for x in layers.layers)
     if config.batch_size == 1 and norms_train:
-        raise TrainingError("--batch-size 1: norms that train need two images or more")
+        raise TrainingError("--batch-size 1: norms that train need two images or more", "Give --batch-size 2 or more.")
     torch.manual_seed(config.seed)
     reset_peak(compute.device)
     trainer = _Trainer(
@@ -121,58 +143,29 @@ def fit(
         on_notice=on_notice,
         counts=_Counts(prefix=feed.computed, micro_batch=config.batch_size + 1),
     )
-    truth = np.asarray(feed.val.images.store.labels)[split.val]
-    epochs: list[Epoch] = []
-    best: Epoch | None = None
-    best_weights: dict[str, Tensor] = {}
+    progress = _Progress()
     with nothing_frozen_moves(layers, plan) as frozen_digest:
         changing = _changing(model, layers, plan)
         if checkpoint and (state := checkpoint.load()):
             on_notice(f"going on after epoch {len(state.epochs)}, which an earlier attempt has reached")
-            epochs, best = list(state.epochs), state.epochs[state.best_epoch - 1]
-            best_weights, best_probabilities = _restore(trainer, changing, state)
-            for result in epochs:
+            progress = _restore(trainer, changing, state)
+            for result in progress.epochs:
                 on_epoch(result)
-        while len(epochs) < config.epochs and not (best and _out_of_patience(epochs, best, config)):
-            epoch = len(epochs)
-            start = time.perf_counter()
-            head_only = epoch < config.head_first
-            freeze(layers.network, plan)
-            if head_only:
-                layers.network.requires_grad_(False)
-            loss, accuracy = _train_epoch(trainer, layers, plan, split.train, epoch, head_only, on_step)
-            model.eval()
-            probabilities = predict(model.rest, feed.val, split.val)
-            trainer.counts.suffix += len(split.val)
-            groups = trainer.optimizer.param_groups
-            result = Epoch(
-                number=epoch + 1,
-                train_loss=loss,
-                train_accuracy=accuracy,
-                val_loss=mean_log_loss(probabilities, truth),
-                val_accuracy=float((probabilities.argmax(1) == truth).mean()),
-                lr=max((g["lr"] for g in groups if not g["head"]), default=0.0),
-                head_lr=max(g["lr"] for g in groups if g["head"]),
-                seconds=time.perf_counter() - start,
-            )
-            require_finite(result.val_loss, "validation loss", f"epoch {epoch + 1}", config, at_start=False)
-            epochs.append(result)
-            if is_better(result, best):
-                best, best_probabilities = result, probabilities
-                best_weights = {name: t.detach().clone() for name, t in changing.items()}
+        while not progress.is_over(config):
+            result, probabilities = _run_epoch(trainer, layers, plan, split, len(progress.epochs), on_step)
+            progress.add(result, probabilities, changing)
             trainer.counts.peak_mb = max(trainer.counts.peak_mb, peak_mb(compute.device))
             if checkpoint:
-                checkpoint = _keep(checkpoint, trainer, changing, epochs, best, best_weights, best_probabilities)
+                checkpoint = _keep(checkpoint, trainer, changing, progress)
                 reset_peak(compute.device)
             on_epoch(result)
         for name, tensor in changing.items():
-            tensor.detach().copy_(best_weights[name])
-    assert best is not None
+            tensor.detach().copy_(progress.best_weights[name])
     counts = trainer.counts
     return Fitted(
-        epochs=tuple(epochs),
-        best_epoch=best.number,
-        probabilities=best_probabilities,
+        epochs=tuple(progress.epochs),
+        best_epoch=progress.best_epoch,
+        probabilities=progress.best_probabilities,
         features_seconds=feed.seconds,
         prefix_images=counts.prefix + (counts.suffix if feed.leads else 0),
         suffix_images=counts.suffix,
@@ -183,38 +176,60 @@ def fit(
     )
 
 
-def _out_of_patience(epochs: list[Epoch], best: Epoch, config: RunConfig) -> bool:
-    return config.patience > 0 and len(epochs) - best.number >= config.patience
+def _run_epoch(
+    trainer: _Trainer,
+    layers: LayerList,
+    plan: FreezePlan,
+    split: Split,
+    epoch: int,
+    on_step: StepReport | None,
+) -> tuple[Epoch, NDArray[np.float32]]:
+    """Train for an epoch, numbered from 0, and validate; returns the probabilities of the validation images too."""
+    start = time.perf_counter()
+    head_only = epoch < trainer.config.head_first
+    freeze(layers.network, plan)
+    if head_only:
+        layers.network.requires_grad_(False)
+    loss, accuracy = _train_epoch(trainer, layers, plan, split.train, epoch, head_only, on_step)
+    trainer.model.eval()
+    stream = trainer.feed.val
+    probabilities = predict(trainer.model.rest, stream, split.val)
+    trainer.counts.suffix += len(split.val)
+    truth = np.asarray(stream.images.store.labels)[split.val]
+    groups = trainer.optimizer.param_groups
+    result = Epoch(
+        number=epoch + 1,
+        train_loss=loss,
+        train_accuracy=accuracy,
+        val_loss=mean_log_loss(probabilities, truth),
+        val_accuracy=float((probabilities.argmax(1) == truth).mean()),
+        lr=max((g["lr"] for g in groups if not g["head"]), default=0.0),
+        head_lr=max(g["lr"] for g in groups if g["head"]),
+        seconds=time.perf_counter() - start,
+    )
+    require_finite(result.val_loss, "validation loss", f"epoch {epoch + 1}", trainer.config, at_start=False)
+    return result, probabilities
 
 
 def _keep(
-    checkpoint: Checkpoint,
-    trainer: _Trainer,
-    changing: dict[str, Tensor],
-    epochs: list[Epoch],
-    best: Epoch | None,
-    best_weights: dict[str, Tensor],
-    best_probabilities: NDArray[np.float32],
+    checkpoint: Checkpoint, trainer: _Trainer, changing: dict[str, Tensor], progress: _Progress
 ) -> Checkpoint | None:
     """Save where training stands; returns None, once it cannot be saved."""
-    assert best is not None
     tensors = {f"now.{name}": t for name, t in changing.items()}
-    if best.number < len(epochs):
-        tensors |= {f"best.{name}": t for name, t in best_weights.items()}
-    tensors |= {"probabilities": torch.from_numpy(best_probabilities), **optimizer_tensors(trainer.optimizer)}
-    tensors |= random_states(trainer.compute.device)
+    if progress.best_epoch < len(progress.epochs):
+        tensors |= {f"best.{name}": t for name, t in progress.best_weights.items()}
+    tensors |= {"probabilities": torch.from_numpy(progress.best_probabilities)}
+    tensors |= optimizer_tensors(trainer.optimizer) | random_states(trainer.compute.device)
     try:
-        checkpoint.save(State(tuple(epochs), best.number, asdict(trainer.counts), tensors))
+        checkpoint.save(State(tuple(progress.epochs), progress.best_epoch, asdict(trainer.counts), tensors))
     except OSError as e:
         trainer.on_notice(f"warning: no checkpoints from here on, which an interruption would cost: {first_line(e)}")
         return None
     return checkpoint
 
 
-def _restore(
-    trainer: _Trainer, changing: dict[str, Tensor], state: State
-) -> tuple[dict[str, Tensor], NDArray[np.float32]]:
-    """Put training where a checkpoint has it; returns the best epoch's weights and probabilities."""
+def _restore(trainer: _Trainer, changing: dict[str, Tensor], state: State) -> _Progress:
+    """Put training where a checkpoint has it."""
     tensors = state.tensors
     for name, tensor in changing.items():
         tensor.detach().copy_(tensors[f"now.{name}"])
@@ -223,7 +238,8 @@ def _restore(
     # What the interrupted attempt has computed of the prefix is there now, and was not computed this time.
     trainer.counts = replace(_Counts(**state.counts), prefix=state.counts["prefix"] + trainer.counts.prefix)
     kept = "best" if state.best_epoch < len(state.epochs) else "now"
-    return {name: tensors[f"{kept}.{name}"] for name in changing}, tensors["probabilities"].numpy()
+    weights = {name: tensors[f"{kept}.{name}"] for name in changing}
+    return _Progress(list(state.epochs), state.best_epoch, weights, tensors["probabilities"].numpy())
 
 
 def _train_epoch(
