@@ -1,11 +1,13 @@
-"""What a sweep leaves: the table of its trials, figures, a saved view, the champion, and a page to read."""
+"""What a sweep leaves in its run: what it is, the table of its trials, figures, the champion, and a page to read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import optuna
 import pandas as pd
+import yaml
 from optuna.trial import FrozenTrial, TrialState
 
 from tlcompare.comparison.charts import draw, page
@@ -13,14 +15,38 @@ from tlcompare.comparison.figures import sweep_charts
 from tlcompare.comparison.findings import luck
 from tlcompare.comparison.trials import trials_table
 from tlcompare.errors import TrackingError
+from tlcompare.probe import log_probe
 from tlcompare.study.importance import importance
 from tlcompare.study.objective import front, shown_value
 from tlcompare.study.planning import Plan
 from tlcompare.tracking.reading import LoggedRun, trials_of
 from tlcompare.tracking.sweeps import CHAMPION, SweepLog, crown
 from tlcompare.tracking.views import how_to_open, save_view
+from tlcompare.training.probe import as_probes
 
 _TOP = 5
+
+
+def leave_description(log: SweepLog, name: str, storage: str, plan: Plan) -> None:
+    """Log what the sweep is; once more where an earlier sitting was killed over it."""
+    definition = plan.definition
+    log.params(
+        {
+            "study": name,
+            "storage": storage,
+            "space": definition.space_name,
+            "models": ",".join(definition.models),
+            "sampler": definition.sampler,
+            "pruner": definition.pruner,
+            "objectives": ", ".join(f"{o.direction} {o.metric}" for o in plan.objectives),
+            **definition.options,
+        }
+    )
+    save_view(log, name)
+    log.text("space.yaml", yaml.safe_dump(dict(definition.space), sort_keys=False))
+    log.json("sweep.json", asdict(definition))
+    for model, probes in definition.probes.items():
+        log_probe(log, model, as_probes(probes))
 
 
 def leave_table(log: SweepLog) -> None:

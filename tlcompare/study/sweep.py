@@ -11,15 +11,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import optuna
-import yaml
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tlcompare import __version__
 from tlcompare.config import RunConfig, resolve
 from tlcompare.errors import StudyError, TrackingError, UserError
-from tlcompare.probe import log_probe
 from tlcompare.study.engines import Engine, InProcess, Job, Outcome, Processes
-from tlcompare.study.objective import front, shown_value
+from tlcompare.study.ledger import RUN, Ledger
+from tlcompare.study.objective import shown_value
 from tlcompare.study.planning import Plan, Request, make_plan
 from tlcompare.study.reuse import cuts_worth_keeping, expected
 from tlcompare.study.space import Choices, Domain
@@ -33,37 +32,32 @@ from tlcompare.study.studies import (
     next_number,
     put_back,
     require_separate,
-    running,
     shown,
     suggest,
     tell,
     usable,
 )
-from tlcompare.study.summary import leave_summary, leave_table
+from tlcompare.study.summary import leave_description, leave_summary, leave_table
 from tlcompare.study.view import View, viewing
 from tlcompare.tracking.outbox import catch_up
-from tlcompare.tracking.reading import LoggedRun, readable, sweep_names, sweep_run, trials_of, warning_if_opened
+from tlcompare.tracking.reading import readable, sweep_names, sweep_run, warning_if_opened
 from tlcompare.tracking.signals import stop_if_asked, terminable, undisturbed, whole
 from tlcompare.tracking.store import require_store, shown_uri, tracking_uri
 from tlcompare.tracking.sweeps import (
     SweepLog,
-    discard_models,
     discard_trial,
     end_trial,
     open_sweep,
     open_trial,
     reopen_sweep,
 )
-from tlcompare.tracking.views import save_view
 from tlcompare.training.epochs import Epoch
 from tlcompare.training.heads import train_together
-from tlcompare.training.probe import as_probes
 
 _FAILURES_IN_A_ROW = 5
 _ATTEMPTS = 3
 _LIMITS, _PARENT, _DIGEST, _PRECISION = "limits", "parent_run_id", "data_digest", "precision"
-_KEY, _RUN, _KNOWN = "configuration", "run_id", "known"
-_DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+_KEY, _KNOWN = "configuration", "known"
 
 
 @dataclass(frozen=True)
@@ -133,6 +127,7 @@ class _Sweep:
     def run(self) -> Swept:
         self._require_same_images()
         log = self._log = self._open_log()
+        self._ledger = Ledger(self._studies, self._study, log.run_id, self._plan.objectives)
         try:
             with readable(), usable(self._studies.url):
                 text = self._run()
@@ -141,10 +136,10 @@ class _Sweep:
             interrupted = isinstance(e, KeyboardInterrupt | SystemExit)
             # What cannot be written now, because a store is gone, is put right when the sweep goes on.
             with undisturbed(), suppress(UserError), readable(), usable(self._studies.url):
-                self._end_running()
+                self._ledger.end_running()
                 leave_table(log)
                 log.close("KILLED" if interrupted else "FAILED", "interrupted" if interrupted else str(e))
-            ended = f"{'Interrupted' if interrupted else 'Broken off'}; {self._done()} trials are done and stay."
+            ended = f"{'Interrupted' if interrupted else 'Broken off'}; {self._ledger.done()} trials are done and stay."
             self._view.say(f"{ended} Go on with: {self._resume_command()}")
             raise
         if self._gave_up:
@@ -154,12 +149,12 @@ class _Sweep:
     def _run(self) -> str:
         """The part of a sweep that happens inside its MLflow run; returns what there is to say of it."""
         plan, limits = self._plan, self._plan.limits
-        self._describe()
-        self._settle_running()
-        self._discard_leftovers()
+        leave_description(self._log, self._name, shown(self._studies.url), plan)
+        self._ledger.settle_running()
+        self._ledger.discard_leftovers()
         self._study.set_user_attr(_LIMITS, asdict(replace(limits, timeout=None)))
         self._study.pruner = make_pruner(plan.definition.pruner, plan.epochs)
-        done = self._done()
+        done = self._ledger.done()
         self._view.say(f"going on with sweep {self._name}: {done} trials are done" if done else f"sweep {self._name}")
         self._view.begin(self._name, done, self._failed_earlier + limits.trials, self._best_shown())
         engine: Engine = InProcess(plan.workbench) if limits.jobs == 1 else Processes(limits.jobs)
@@ -173,8 +168,9 @@ class _Sweep:
         self._began = time.monotonic()
         engine.run(self._next_job, self)
         catch_up()
-        self._discard_leftovers()  # a server that made a run and lost the answer was asked for another
-        self._keep_best_models()
+        self._ledger.discard_leftovers()  # a server that made a run and lost the answer was asked for another
+        if limits.log_models == "best":
+            self._ledger.keep_best_models()
         self._view.say(f"{self._stopped}; writing the summary")
         return leave_summary(self._log, self._name, self._study, plan, self._stopped)
 
@@ -231,7 +227,7 @@ class _Sweep:
         config = replace(config, seed=config.seed + sum(t.state != TrialState.FAIL for t in seeds))
         run_id = open_trial(self._log, self._name, number, config, self._is_baseline(number, config))
         label = f"#{number} {search.label(config)}"
-        attributes = {_KEY: key, _RUN: run_id, _KNOWN: index, "label": label}
+        attributes = {_KEY: key, RUN: run_id, _KNOWN: index, "label": label}
         attributes |= {"backbone": config.model, "strategy": config.unfreeze}
         with whole():
             for name, value in attributes.items():
@@ -239,7 +235,7 @@ class _Sweep:
         self._running[number] = trial
         self._replayed[number] = self._study.get_trials(deepcopy=False)[number].last_step or 0
         self._never_pruned[number] = number < plan.baselines or config.seed > search.seed
-        best = tuple(tuple(t.values) for t in self._best_trials())
+        best = tuple(tuple(t.values) for t in self._ledger.best_trials())
         config = replace(config, precision=config.precision or self._precision[config.model])
         kept = tuple(cut.node for cut in self._kept[config.model])
         ahead = self._ahead(number, config)
@@ -327,7 +323,7 @@ class _Sweep:
             self._gave_up = self._gave_up or len(self._failures) >= _FAILURES_IN_A_ROW
         elif not self._gave_up:
             self._failures.clear()
-        self._view.ended(job, self._result(outcome, values), self._best_shown(), self._done())
+        self._view.ended(job, self._result(outcome, values), self._best_shown(), self._ledger.done())
 
     def _run_again(self, job: Job, reason: str) -> None:
         """Let a trial whose process was lost wait for another one, which goes on from its last epoch."""
@@ -345,15 +341,8 @@ class _Sweep:
 
     # The state of the study
 
-    def _done(self) -> int:
-        return sum(t.state in _DONE for t in self._study.get_trials(deepcopy=False))
-
-    def _best_trials(self) -> list[FrozenTrial]:
-        complete = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return [complete[i] for i in front([t.values for t in complete], self._plan.objectives)]
-
     def _best_shown(self) -> str:
-        best = self._best_trials()
+        best = self._ledger.best_trials()
         if not best:
             return "none yet"
         if len(self._plan.objectives) > 1:
@@ -362,16 +351,9 @@ class _Sweep:
 
     def _without_improvement(self, trials: list[FrozenTrial]) -> int:
         """Finished trials since the last that is among the best; the known ones are always tried."""
-        improved = max((t.number for t in self._first_bests()), default=-1)
+        improved = max((t.number for t in self._ledger.first_bests()), default=-1)
         after = max(improved, self._plan.baselines - 1)
         return sum(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in trials if t.number > after)
-
-    def _first_bests(self) -> list[FrozenTrial]:
-        """The best trials, of those with equal values the first."""
-        firsts: dict[tuple[float, ...], FrozenTrial] = {}
-        for trial in self._best_trials():
-            firsts.setdefault(tuple(trial.values), trial)
-        return list(firsts.values())
 
     # Before and after
 
@@ -392,27 +374,6 @@ class _Sweep:
         self._study.set_user_attr(_PARENT, log.run_id)
         return log
 
-    def _describe(self) -> None:
-        """What the sweep is, in its run; once more where an earlier sitting was killed over it."""
-        definition = self._plan.definition
-        self._log.params(
-            {
-                "study": self._name,
-                "storage": shown(self._studies.url),
-                "space": definition.space_name,
-                "models": ",".join(definition.models),
-                "sampler": definition.sampler,
-                "pruner": definition.pruner,
-                "objectives": ", ".join(f"{o.direction} {o.metric}" for o in self._plan.objectives),
-                **definition.options,
-            }
-        )
-        save_view(self._log, self._name)
-        self._log.text("space.yaml", yaml.safe_dump(dict(definition.space), sort_keys=False))
-        self._log.json("sweep.json", asdict(definition))
-        for model, probes in definition.probes.items():
-            log_probe(self._log, model, as_probes(probes))
-
     def _require_same_images(self) -> None:
         """Check that a sweep goes on with the images it was begun with.
 
@@ -428,48 +389,6 @@ class _Sweep:
                 f'the images are no longer those that the sweep "{self._name}" was begun with',
                 "Restore them, or begin a new sweep: its trials would not compare.",
             )
-
-    def _settle_running(self) -> None:
-        """No trial is left running in Optuna: what has ended in MLflow is told, what has not waits to be run again."""
-        runs = {run.run_id: run for run in trials_of(self._log.run_id)}
-        for trial in running(self._study):
-            run = runs.get(trial.user_attrs.get(_RUN, ""))
-            state = run.tags.get("tlcompare.state", "") if run and run.status != "RUNNING" else ""
-            values = self._values(run) if run and state == "finished" else None
-            if state in ("pruned", "failed") or values is not None:
-                tell(self._study, trial.number, state, values)
-            else:
-                put_back(self._studies, trial)
-
-    def _discard_leftovers(self) -> None:
-        """No run is left in MLflow of a trial that is run again."""
-        for run in self._runs_without_outcome():
-            discard_trial(run.run_id)
-
-    def _runs_without_outcome(self) -> list[LoggedRun]:
-        """Runs of trials that Optuna does not know as done; the end of the others may still wait to be sent."""
-        done = {t.user_attrs.get(_RUN) for t in self._study.get_trials(deepcopy=False) if t.state in _DONE}
-        return [run for run in trials_of(self._log.run_id) if run.run_id not in done]
-
-    def _values(self, run: LoggedRun) -> list[float] | None:
-        values = [run.metrics.get(o.metric, math.nan) for o in self._plan.objectives]
-        return values if all(map(math.isfinite, values)) else None
-
-    def _end_running(self) -> None:
-        """After Ctrl-C: nothing is left running, in Optuna or in MLflow."""
-        self._settle_running()
-        for run in self._runs_without_outcome():
-            if run.status == "RUNNING":
-                end_trial(run.run_id, "interrupted", "interrupted")
-
-    def _keep_best_models(self) -> None:
-        """With `--log-models best`, drop the models that were the best only for a while."""
-        if self._plan.limits.log_models != "best":
-            return
-        best = {t.user_attrs[_RUN] for t in self._best_trials()}
-        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-            if trial.user_attrs[_RUN] not in best:
-                discard_models(trial.user_attrs[_RUN])
 
     def _resume_command(self) -> str:
         """What goes on with this sweep; a password in the storage's address is left for the user to fill in."""
