@@ -142,7 +142,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("lr: " + "[" * 5000 + "]" * 5000, "nested too deeply"),
         ("lr: 1e-3\nlr: 1e-4\n", "written twice"),
         ("head_lr: 1\nhead-lr: 1\n", "written twice"),
-        ("!!python/object/apply:os.system ['touch canary']", "must hold"),
+        ("!!python/object/apply:os.system ['touch canary']", "not a mapping"),
         ("lr: !!python/object/apply:os.system ['touch canary']", "--lr takes a number"),
     ],
 )

@@ -101,7 +101,7 @@ def test_json_that_is_nested_too_deeply_for_mlflow_leaves_the_server_up(served, 
 def test_a_request_that_is_too_large_is_refused(served, survived):
     status, answer = served(request(bytes(70_000_000)))
     assert status == 400
-    assert b"a request may have 256 of 67,108,864 bytes in all" in answer
+    assert b"Send at most 256 of 67,108,864 bytes in all" in answer
     status, _ = served(request(*[b"x"] * 257))
     assert status == 400
     survived(19, 2)
