@@ -55,6 +55,10 @@ RUINOUS = "--unfreeze all --epochs 3 --optimizer sgd --lr 1000 --head-lr 1000 --
 
 TRIGGERS = {
     "Options": f"""
+        trian
+        --quiet
+        train --data
+        {TRAIN} --unfreez frozen
         {TRAIN} --lr -1
         {TRAIN} --lr nan
         {TRAIN} --lr 0.1 --warmup-epochs 5
@@ -357,7 +361,9 @@ CIRCUMSTANCES = {
     "the hub does not have the file": empty_hub,
     "the hub has another file than the published one": poisoned_hub,
     "downloaded before": moving_pictures,
-    "without a network": lambda patch, served, url: patch.setenv("https_proxy", "http://127.0.0.1:9"),
+    "without a network": lambda patch, served, url: patch.setattr(
+        "torchvision.datasets.CIFAR10.url", "http://127.0.0.1:9/cifar.tgz"
+    ),
     "an archive with a file outside": published(packed(("../outside", 10))),
     "an archive without the folder": published(packed(("other/daisy/1.jpg", 10))),
     "an archive that unpacks to more than it should": published(packed(("flower_photos/daisy/1.jpg", 50_000))),

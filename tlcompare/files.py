@@ -103,9 +103,14 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
         BlockingIOError: another process has it, and `wait` is false.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as handle:
+    with lock_of(path).open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
+
+
+def lock_of(path: Path) -> Path:
+    """The file by which `locked` keeps others out."""
+    return path.with_name(f".{path.name}.lock")
 
 
 def write_atomically(path: Path, *content: str | bytes) -> None:

@@ -16,12 +16,12 @@ from tlcompare.errors import DataError, TrackingError
 from tlcompare.preparation import Workbench, images_and_split
 from tlcompare.progress import RunReporter, reporting
 from tlcompare.tracking.models import load_model
-from tlcompare.tracking.outbox import catch_up, send
+from tlcompare.tracking.outbox import send
 from tlcompare.tracking.reading import FINALISTS, OPENED_AT, OPENED_BY, LoggedRun, file_of, opened_elsewhere, opening
 from tlcompare.tracking.record import log_predictions
-from tlcompare.tracking.runs import RunLog, logged_config
+from tlcompare.tracking.runs import RunLog, logged_config, ready
 from tlcompare.tracking.signals import stop_if_asked, terminable
-from tlcompare.tracking.store import require_store, shown_uri
+from tlcompare.tracking.store import shown_uri
 from tlcompare.tracking.sweeps import alone_with, has_model
 from tlcompare.training.batches import Images
 from tlcompare.training.device import choose_compute
@@ -43,8 +43,7 @@ def finalize(sweep: str, again: bool = False) -> str:
         UserError: no such sweep, no replicates, runs made after the opening, other images, or no model.
         KeyboardInterrupt, SystemExit: the same command goes on.
     """
-    require_store()
-    catch_up()
+    ready()
     evidence = evidence_of(sweep)
     parent = evidence.sweep
     runs = [run for c in evidence.contenders for run in c.runs]

@@ -13,8 +13,8 @@ from tlcompare.comparison.table import aligned
 from tlcompare.config import RunConfig
 from tlcompare.preparation import Prepared, Workbench, prepare
 from tlcompare.progress import Reporter, reporting
-from tlcompare.tracking.runs import RunLog, open_probe
-from tlcompare.tracking.store import require_store, shown_uri
+from tlcompare.tracking.runs import RunLog, open_probe, ready
+from tlcompare.tracking.store import shown_uri
 from tlcompare.training.batches import Images
 from tlcompare.training.probe import BlockProbe, probe_blocks, suggestions
 
@@ -28,7 +28,7 @@ def probe(config: RunConfig) -> str:
     Raises:
         UserError: any option, image or weight that cannot be used.
     """
-    require_store()
+    ready()
     with reporting(config.epochs) as reporter:
         prepared = prepare(config, reporter, Workbench())
         probes = run_probe(prepared, reporter)

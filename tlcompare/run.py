@@ -14,11 +14,9 @@ from tlcompare.freezing.graph import Classifier, cut_points
 from tlcompare.preparation import Prepared, Workbench, announce, prepare
 from tlcompare.progress import Reporter, reporting
 from tlcompare.tracking.models import log_dataset, log_model
-from tlcompare.tracking.outbox import catch_up
 from tlcompare.tracking.record import EpochLog, final_metrics, log_end, log_predictions, log_start
-from tlcompare.tracking.runs import Pruned, RunLog, open_run
+from tlcompare.tracking.runs import Pruned, RunLog, open_run, ready
 from tlcompare.tracking.signals import stop_if_asked
-from tlcompare.tracking.store import require_store
 from tlcompare.training.batches import Images
 from tlcompare.training.checkpoints import Checkpoint
 from tlcompare.training.epochs import Epoch, Fitted
@@ -55,8 +53,7 @@ def train(config: RunConfig, expected_digest: str | None = None) -> RunResult:
     Raises:
         UserError: anything a user can mend; the run, if it had begun, is marked failed with the reason.
     """
-    require_store()
-    catch_up()
+    ready()
     with reporting(config.epochs) as reporter:
         workbench = Workbench()
         prepared = prepare(config, reporter, workbench)

@@ -16,7 +16,7 @@ MODEL = ["--model", "timm:test_resnet", "--weights", "none"]
 
 def run(*arguments):
     """The command line in this process."""
-    return CliRunner().invoke(main, [str(a) for a in arguments])
+    return CliRunner().invoke(main, [str(a) for a in arguments], prog_name="tlcompare")
 
 
 def begin(*arguments, before=lambda: None):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -31,17 +33,31 @@ class _ShownError(click.ClickException):
     exit_code = 2
 
 
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Says what click finds wrong with a command line as other mistakes are said."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as e:
+        where = e.ctx.command_path if e.ctx else "tlcompare"
+        raise _ShownError(f"{e.format_message()} See `{where} --help`.") from e
+
+
 class _Group(click.Group):
     """Turns a user's mistake into one line; `--debug`, anywhere on the line, shows the traceback."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if "--debug" in args:
             args = ["--debug", *(a for a in args if a != "--debug")]
-        return super().parse_args(ctx, args)
+        with _one_line():
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _one_line():
+                return super().invoke(ctx)
         except UserError as e:
             if ctx.params.get("debug"):
                 raise

@@ -18,9 +18,8 @@ from tlcompare.study.reuse import cuts_worth_keeping
 from tlcompare.study.view import View, viewing
 from tlcompare.tracking.outbox import catch_up
 from tlcompare.tracking.reading import BASELINE, LoggedRun, replicates_of, sweep_run, trials_of, warning_if_opened
-from tlcompare.tracking.runs import RunLog, logged_config
+from tlcompare.tracking.runs import RunLog, logged_config, ready
 from tlcompare.tracking.signals import stop_if_asked, terminable, undisturbed
-from tlcompare.tracking.store import require_store
 from tlcompare.tracking.sweeps import REPLICATED, alone_with, discard_trial, end_trial, open_replicate
 from tlcompare.training.epochs import Epoch
 from tlcompare.training.heads import train_together
@@ -57,8 +56,7 @@ def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: 
         UserError: no such sweep, nothing finished in it, or runs that fail; those that finished stay.
         KeyboardInterrupt, SystemExit: the same command goes on.
     """
-    require_store()
-    catch_up()
+    ready()
     parent = sweep_run(sweep)
     chosen = _choose(trials_of(parent.run_id), sweep, top)
     first = _FIRST_SEED + int(min(c.config.seed for c in chosen))
@@ -220,7 +218,7 @@ class _Replication:
         return next_job
 
     def said(self, job: Job, text: str) -> None:
-        self._view.say(text)
+        self._view.say(f"{job.label}: {text}")
 
     def progress(self, job: Job, what: str, share: float | None) -> None:
         self._view.progress(job, what, share)

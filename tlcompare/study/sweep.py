@@ -41,8 +41,9 @@ from tlcompare.study.summary import leave_description, leave_summary, leave_tabl
 from tlcompare.study.view import View, viewing
 from tlcompare.tracking.outbox import catch_up
 from tlcompare.tracking.reading import readable, sweep_names, sweep_run, warning_if_opened
+from tlcompare.tracking.runs import ready
 from tlcompare.tracking.signals import stop_if_asked, terminable, undisturbed, whole
-from tlcompare.tracking.store import require_store, shown_uri, tracking_uri
+from tlcompare.tracking.store import shown_uri, tracking_uri
 from tlcompare.tracking.sweeps import (
     SweepLog,
     discard_trial,
@@ -76,8 +77,7 @@ def sweep(request: Request) -> Swept:
         UserError: anything a user can mend; finished trials stay.
         KeyboardInterrupt, SystemExit: after the bookkeeping; the same name goes on.
     """
-    require_store()
-    catch_up()
+    ready()
     url = request.storage or DEFAULT_STORAGE
     require_separate(url, tracking_uri())
     name = checked_name(request.name) if request.name else None
@@ -282,7 +282,7 @@ class _Sweep:
     # What the engine tells
 
     def said(self, job: Job, text: str) -> None:
-        self._view.say(text)
+        self._view.say(f"#{job.number}: {text}")
 
     def progress(self, job: Job, what: str, share: float | None) -> None:
         self._view.progress(job, what, share)

@@ -15,7 +15,7 @@ from mlflow.entities import Run
 from tlcompare.errors import TrackingError, did_you_mean
 from tlcompare.files import first_line
 from tlcompare.tracking.runs import DEFAULT_EXPERIMENT
-from tlcompare.tracking.store import client, shown_uri
+from tlcompare.tracking.store import CHECK_STORE, client, shown_uri
 
 SWEEP = "tlcompare.sweep"
 TRIAL = "tlcompare.trial"
@@ -153,7 +153,7 @@ def readable() -> Iterator[None]:
     try:
         yield
     except (mlflow.MlflowException, OSError) as e:
-        raise TrackingError(f"{shown_uri()} cannot be read: {first_line(e)}", "Check MLFLOW_TRACKING_URI.") from e
+        raise TrackingError(f"{shown_uri()} cannot be read: {first_line(e)}", CHECK_STORE) from e
 
 
 def _search(experiments: list[str], condition: str) -> list[LoggedRun]:

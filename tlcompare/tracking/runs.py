@@ -10,7 +10,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ from mlflow.tracking.context.registry import resolve_tags
 from tlcompare.config import RunConfig, read_yaml
 from tlcompare.errors import TrackingError, UserError, without_credentials
 from tlcompare.files import first_line
-from tlcompare.tracking.outbox import put, send
+from tlcompare.tracking.alive import alive, died, forget
+from tlcompare.tracking.outbox import catch_up, put, send
 from tlcompare.tracking.sending import Entry
 from tlcompare.tracking.signals import terminable
-from tlcompare.tracking.store import client, shown_uri
+from tlcompare.tracking.store import CHECK_STORE, client, gone, require_store, short_of_patience, shown_uri
 
 DEFAULT_EXPERIMENT = "tlcompare"
 _RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")  # what MLflow calls a run that was given no name
@@ -93,6 +94,32 @@ def _metric(key: str, value: float, step: int) -> dict[str, Any]:
     return {"key": key, "value": float(value), "timestamp": int(time.time() * 1000), "step": step}
 
 
+def ready() -> None:
+    """Before runs are read or added: the store answers, what was kept is sent, and what died has ended.
+
+    Raises:
+        TrackingError: the store does not answer.
+    """
+    require_store()
+    catch_up()
+    for run_id in died():
+        try:
+            run = client().get_run(run_id)
+        except mlflow.MlflowException as e:
+            if gone(e):
+                continue
+        else:
+            if (run.info.status, run.info.lifecycle_stage) == ("RUNNING", "active"):
+                _end_died(RunLog(run_id), run.data.tags.get("tlcompare.state"))
+        forget(run_id)
+
+
+def _end_died(log: RunLog, state: str | None) -> None:
+    if state is None:
+        log.tags({"tlcompare.state": "interrupted", "tlcompare.reason": "its process was killed"})
+    log.end({"finished": "FINISHED", "failed": "FAILED"}.get(state or "", "KILLED"))
+
+
 @contextmanager
 def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[RunLog]:
     """A run that ends as what happened: finished, failed with its reason, or killed.
@@ -103,14 +130,13 @@ def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[RunLog]:
         TrackingError: the tracking store does not answer.
     """
     try:
-        log = RunLog(run_id or _begin(config))
+        with short_of_patience(timeout=False):
+            log = RunLog(run_id or _begin(config))
     except (mlflow.MlflowException, OSError) as e:
-        raise TrackingError(
-            f"the tracking store {shown_uri()} cannot be used: {first_line(e)}", "Check MLFLOW_TRACKING_URI."
-        ) from e
+        raise TrackingError(f"the tracking store {shown_uri()} cannot be used: {first_line(e)}", CHECK_STORE) from e
     status, state, reason = "FINISHED", "finished", ""
     try:
-        with terminable():
+        with terminable(), nullcontext() if run_id else alive(log.run_id):
             yield log
     except Pruned as e:
         status, state, reason = "KILLED", "pruned", str(e)

@@ -25,6 +25,7 @@ from tlcompare.tracking.signals import whole
 _SQLITE_PATIENCE_MS = 60_000
 _TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 _SHORT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", _TIMEOUT: "10"}
+CHECK_STORE = "Start it, or check MLFLOW_TRACKING_URI."
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE)
 logging.getLogger("mlflow").setLevel(logging.ERROR)
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints tracebacks of what it then raises
@@ -126,4 +127,4 @@ def require_store() -> None:
         TrackingError: it does not.
     """
     if problem := store_problem():
-        raise TrackingError(f"the tracking store {shown_uri()} cannot be used: {problem}", "Check MLFLOW_TRACKING_URI.")
+        raise TrackingError(f"the tracking store {shown_uri()} cannot be used: {problem}", CHECK_STORE)

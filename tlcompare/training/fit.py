@@ -147,7 +147,7 @@ def fit(
     with nothing_frozen_moves(layers, plan) as frozen_digest:
         changing = _changing(model, layers, plan)
         if checkpoint and (state := checkpoint.load()):
-            on_notice(f"going on after epoch {len(state.epochs)}, which an earlier attempt has reached")
+            on_notice(f"going on after epoch {len(state.epochs)} of an earlier attempt, whose epochs and time count")
             progress = _restore(trainer, changing, state)
             for result in progress.epochs:
                 on_epoch(result)
