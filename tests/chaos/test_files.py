@@ -1,16 +1,12 @@
 """Rows 11, 12 and 13: archives, downloads, and files in the cache that are not as they were written."""
 
-import datetime
 import hashlib
-import http.server
 import io
 import json
 import os
 import pickle
 import random
-import ssl
 import tarfile
-import threading
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.chaos.servers import encrypted, sends, server_that
 from tests.data.test_sources import archive, file, flower_members
 from tests.training.bench import Bench
 from tlcompare import serving
@@ -42,43 +39,11 @@ def own_cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-class Site(http.server.BaseHTTPRequestHandler):
-    """Answers as its server was told: `answer(handler)`."""
-
-    def do_GET(self):
-        self.server.answer(self)
-
-    def log_message(self, *arguments):
-        pass
-
-
 @pytest.fixture
 def site():
     """A server whose answer can be changed; gives its address and a function that sets the answer."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-
-    def answer(function):
-        server.answer = function
-
-    yield f"http://127.0.0.1:{server.server_address[1]}", answer
-    server.shutdown()
-    server.server_close()
-
-
-def sends(content, length=None, status=200, **headers):
-    """An answer of this content that says it has this length."""
-
-    def answer(handler):
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(content) if length is None else length))
-        for name, value in headers.items():
-            handler.send_header(name, value)
-        handler.end_headers()
-        with suppress(OSError):
-            handler.wfile.write(content)
-
-    return answer
+    with server_that() as server:
+        yield f"http://127.0.0.1:{server.server_address[1]}", lambda answer: setattr(server, "answer", answer)
 
 
 def raw(content):
@@ -184,57 +149,18 @@ def test_another_file_than_the_published_one(own_cache, site, tmp_path, monkeypa
     survived(12, 2)
 
 
-def certificate(folder):
-    """A certificate for 127.0.0.1 that signs itself, with its key, in one file."""
-    import ipaddress
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "site.pem"
-    private = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    file.write_bytes(key.private_bytes(*private) + made.public_bytes(serialization.Encoding.PEM))
-    return file
-
-
 def test_a_redirect_to_plain_http_is_refused(own_cache, site, tmp_path, monkeypatch, survived):
     plain, answer = site
     content = archive(flower_members())
     answer(sends(content))
-    pem = certificate(tmp_path)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
-    server.answer = sends(b"", status=302, Location=f"{plain}/x.tgz")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
-    url = f"https://127.0.0.1:{server.server_address[1]}/x.tgz"
-    published = replace(FLOWERS, url=url, sha256=hashlib.sha256(content).hexdigest())
-    try:
+    with encrypted(tmp_path, sends(b"", status=302, Location=f"{plain}/x.tgz"), monkeypatch) as server:
+        url = f"https://127.0.0.1:{server.server_address[1]}/x.tgz"
+        published = replace(FLOWERS, url=url, sha256=hashlib.sha256(content).hexdigest())
         with pytest.raises(DataError, match="is not encrypted"):
             find_source("flowers", published)
         assert not list((own_cache / "datasets").glob("[!.]*"))
         server.answer = sends(content)
         assert find_source("flowers", published).root.is_dir()
-    finally:
-        server.shutdown()
-        server.server_close()
     survived(12)
 
 

@@ -241,10 +241,12 @@ def sync() -> None:
     from tlcompare.errors import TrackingError
     from tlcompare.files import cache_dir
     from tlcompare.tracking.outbox import send_kept
+    from tlcompare.tracking.runs import end_died
     from tlcompare.tracking.store import require_store, shown_uri
 
     require_store()
     sent = send_kept()
+    end_died()
     click.echo(f"sent {sent.entries} entries to {shown_uri()}" if sent.entries else "nothing was left to send")
     if sent.waiting:
         waiting = "; ".join(f"run {run_id}: {reason}" for run_id, reason in sent.waiting.items())

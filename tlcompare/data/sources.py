@@ -64,9 +64,9 @@ class Archive:
 
 _MANIFEST = ".manifest.json"
 _SMALLEST = 4096
+"""Bytes that a file takes on a disk at least."""
 _OWN_FOLDER = "Give a folder of class folders: --data DIR"
 _NETWORK = "Check the network, or give a folder: --data DIR"
-"""Bytes that a file takes on a disk at least."""
 
 FLOWERS = Archive(
     url="https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",

@@ -188,7 +188,7 @@ def _terms(text: str) -> list[str]:
     if found:
         if terms[-1]:
             raise StrategyError(
-                f'"{text}": re: must follow a + or stand at the start', f'Write "{terms[-1]}+re:{pattern}".'
+                f'"{text}": re: must follow a + or stand at the start', f'Write "{plain}+re:{pattern}".'
             )
         terms[-1] = f"re:{pattern}"
     if "" in terms:

@@ -218,7 +218,7 @@ class _Replication:
         return next_job
 
     def said(self, job: Job, text: str) -> None:
-        self._view.say(f"{job.label}: {text}")
+        self._view.say(text, of=job.label)
 
     def progress(self, job: Job, what: str, share: float | None) -> None:
         self._view.progress(job, what, share)

@@ -122,7 +122,7 @@ def _crowned(best: FrozenTrial, log: SweepLog, name: str, plan: Plan) -> list[st
     try:
         version = crown(attrs["run_id"], log.run_id, name, description)
     except TrackingError as e:
-        return [f"champion     none: {e.what}"]
+        return [f"champion     none: {e}"]
     rule = f", the best in {plan.objectives[0].metric}" if len(plan.objectives) > 1 else ""
     return [f"champion     models:/{name}@{CHAMPION} (trial {best.number}, version {version}{rule})"] if version else []
 

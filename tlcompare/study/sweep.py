@@ -282,7 +282,7 @@ class _Sweep:
     # What the engine tells
 
     def said(self, job: Job, text: str) -> None:
-        self._view.say(f"#{job.number}: {text}")
+        self._view.say(text, of=f"#{job.number}")
 
     def progress(self, job: Job, what: str, share: float | None) -> None:
         self._view.progress(job, what, share)

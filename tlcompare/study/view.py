@@ -43,11 +43,11 @@ class View:
     _began: float = 0.0
     _ended: int = 0
 
-    def say(self, text: str) -> None:
-        """One line, the first time it is said."""
+    def say(self, text: str, of: str = "") -> None:
+        """One line, with what it is said of, the first time it is said of anything."""
         if text not in self._said:
             self._said.add(text)
-            self._print(text)
+            self._print(f"{of}: {text}" if of else text)
 
     def begin(self, name: str, done: int, total: int, best: str) -> None:
         self.name, self.done, self.total, self.best = name, done, total, best

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tlcompare.files import cache_dir, lock_of, locked, sealed, unsealed, write_atomically
@@ -12,32 +12,30 @@ from tlcompare.tracking.store import store_id
 
 @contextmanager
 def alive(run_id: str) -> Iterator[None]:
-    """A run goes on until the block ends, or until this process is gone."""
-    note = _folder() / run_id
-    with locked(note):
-        write_atomically(note, sealed(store_id()))
-        try:
-            yield
-        finally:
-            forget(run_id)
+    """A run goes on until the block ends or this process is gone, after which it is `died` until it is `settled`."""
+    with ExitStack() as held:
+        with suppress(OSError):  # without it, a killed run stays RUNNING, and nothing worse
+            held.enter_context(locked(_note(run_id)))
+            write_atomically(_note(run_id), sealed(store_id()))
+        yield
 
 
 def died() -> list[str]:
-    """Runs of the current tracking store whose process is gone without having ended them."""
+    """Runs of the current tracking store whose process is gone without having settled them."""
     found = []
-    for note in sorted(_folder().glob("[!.]*")):
-        with suppress(BlockingIOError), locked(note, wait=False):
-            if unsealed(note) == store_id():
+    for note in sorted(_note("").glob("[!.]*")):
+        with suppress(OSError), locked(note, wait=False):
+            if unsealed(note) in (store_id(), None):
                 found.append(note.name)
     return found
 
 
-def forget(run_id: str) -> None:
-    """It needs no ending any more."""
-    note = _folder() / run_id
-    note.unlink(missing_ok=True)
-    lock_of(note).unlink(missing_ok=True)
+def settled(run_id: str) -> None:
+    """The run has ended."""
+    with suppress(OSError):
+        _note(run_id).unlink(missing_ok=True)
+        lock_of(_note(run_id)).unlink(missing_ok=True)
 
 
-def _folder() -> Path:
-    return cache_dir() / "running"
+def _note(run_id: str) -> Path:
+    return cache_dir() / "running" / run_id

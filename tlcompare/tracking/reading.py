@@ -15,7 +15,7 @@ from mlflow.entities import Run
 from tlcompare.errors import TrackingError, did_you_mean
 from tlcompare.files import first_line
 from tlcompare.tracking.runs import DEFAULT_EXPERIMENT
-from tlcompare.tracking.store import CHECK_STORE, client, shown_uri
+from tlcompare.tracking.store import client, remedy, shown_uri
 
 SWEEP = "tlcompare.sweep"
 TRIAL = "tlcompare.trial"
@@ -61,7 +61,7 @@ def runs_of_experiment(name: str | None) -> list[LoggedRun]:
         experiment = client().get_experiment_by_name(name)
         if experiment is None:
             every = [e.name for e in client().search_experiments()]
-            hint = f"{did_you_mean(name, every)} There are {', '.join(every)}.".strip()
+            hint = did_you_mean(name, every) or f"There are {', '.join(every[:10])}."
             raise TrackingError(f'{shown_uri()} has no experiment "{name}"', hint)
         return _search([experiment.experiment_id], "attributes.status = 'FINISHED'")
 
@@ -153,7 +153,7 @@ def readable() -> Iterator[None]:
     try:
         yield
     except (mlflow.MlflowException, OSError) as e:
-        raise TrackingError(f"{shown_uri()} cannot be read: {first_line(e)}", CHECK_STORE) from e
+        raise TrackingError(f"{shown_uri()} cannot be read: {first_line(e)}", remedy()) from e
 
 
 def _search(experiments: list[str], condition: str) -> list[LoggedRun]:

@@ -22,11 +22,11 @@ from mlflow.tracking.context.registry import resolve_tags
 from tlcompare.config import RunConfig, read_yaml
 from tlcompare.errors import TrackingError, UserError, without_credentials
 from tlcompare.files import first_line
-from tlcompare.tracking.alive import alive, died, forget
-from tlcompare.tracking.outbox import catch_up, put, send
+from tlcompare.tracking.alive import alive, died, settled
+from tlcompare.tracking.outbox import catch_up, kept, put, send
 from tlcompare.tracking.sending import Entry
 from tlcompare.tracking.signals import terminable
-from tlcompare.tracking.store import CHECK_STORE, client, gone, require_store, short_of_patience, shown_uri
+from tlcompare.tracking.store import client, gone, remedy, require_store, short_of_patience, shown_uri
 
 DEFAULT_EXPERIMENT = "tlcompare"
 _RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")  # what MLflow calls a run that was given no name
@@ -95,26 +95,33 @@ def _metric(key: str, value: float, step: int) -> dict[str, Any]:
 
 
 def ready() -> None:
-    """Before runs are read or added: the store answers, what was kept is sent, and what died has ended.
+    """Before runs are added: the store answers, what was kept is sent, and what died has ended.
 
     Raises:
         TrackingError: the store does not answer.
     """
     require_store()
     catch_up()
+    end_died()
+
+
+def end_died() -> None:
+    """End the runs whose process was killed, unless something of theirs waits to be sent, which may be their end."""
+    waiting = kept()
     for run_id in died():
-        try:
-            run = client().get_run(run_id)
-        except mlflow.MlflowException as e:
-            if gone(e):
-                continue
-        else:
-            if (run.info.status, run.info.lifecycle_stage) == ("RUNNING", "active"):
-                _end_died(RunLog(run_id), run.data.tags.get("tlcompare.state"))
-        forget(run_id)
+        if run_id not in waiting:
+            try:
+                with short_of_patience():
+                    run = client().get_run(run_id)
+                if (run.info.status, run.info.lifecycle_stage) == ("RUNNING", "active"):
+                    _end(RunLog(run_id), run.data.tags.get("tlcompare.state"))
+            except mlflow.MlflowException as e:
+                if gone(e):
+                    return
+            settled(run_id)
 
 
-def _end_died(log: RunLog, state: str | None) -> None:
+def _end(log: RunLog, state: str | None) -> None:
     if state is None:
         log.tags({"tlcompare.state": "interrupted", "tlcompare.reason": "its process was killed"})
     log.end({"finished": "FINISHED", "failed": "FAILED"}.get(state or "", "KILLED"))
@@ -133,28 +140,31 @@ def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[RunLog]:
         with short_of_patience(timeout=False):
             log = RunLog(run_id or _begin(config))
     except (mlflow.MlflowException, OSError) as e:
-        raise TrackingError(f"the tracking store {shown_uri()} cannot be used: {first_line(e)}", CHECK_STORE) from e
+        raise TrackingError(f"the tracking store {shown_uri()} cannot be used: {first_line(e)}", remedy()) from e
     status, state, reason = "FINISHED", "finished", ""
-    try:
-        with terminable(), nullcontext() if run_id else alive(log.run_id):
-            yield log
-    except Pruned as e:
-        status, state, reason = "KILLED", "pruned", str(e)
-        raise
-    except (KeyboardInterrupt, SystemExit):
-        status, state, reason = "KILLED", "interrupted", "interrupted"
-        raise
-    except BaseException as e:
-        status, state = "FAILED", "failed"
-        reason = str(e) if isinstance(e, UserError) else f"{type(e).__name__}: {first_line(e)}"
-        raise
-    finally:
-        reasons = {"tlcompare.reason": without_credentials(reason)[:4000]} if reason else {}
+    in_sweep = run_id is not None  # which ends its runs itself
+    with nullcontext() if in_sweep else alive(log.run_id):
         try:
-            log.tags({"tlcompare.state": state} | reasons)
+            with terminable():
+                yield log
+        except Pruned as e:
+            status, state, reason = "KILLED", "pruned", str(e)
+            raise
+        except (KeyboardInterrupt, SystemExit):
+            status, state, reason = "KILLED", "interrupted", "interrupted"
+            raise
+        except BaseException as e:
+            status, state = "FAILED", "failed"
+            reason = str(e) if isinstance(e, UserError) else f"{type(e).__name__}: {first_line(e)}"
+            raise
         finally:
-            log.end(status)
-            send(log.run_id)
+            reasons = {"tlcompare.reason": without_credentials(reason)[:4000]} if reason else {}
+            try:
+                log.tags({"tlcompare.state": state} | reasons)
+            finally:
+                log.end(status)
+                settled(log.run_id)
+                send(log.run_id)
 
 
 def _begin(config: RunConfig) -> str:

@@ -25,7 +25,6 @@ from tlcompare.tracking.signals import whole
 _SQLITE_PATIENCE_MS = 60_000
 _TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 _SHORT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", _TIMEOUT: "10"}
-CHECK_STORE = "Start it, or check MLFLOW_TRACKING_URI."
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE)
 logging.getLogger("mlflow").setLevel(logging.ERROR)
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints tracebacks of what it then raises
@@ -66,6 +65,12 @@ def undivided() -> AbstractContextManager[None]:
 def shown_uri() -> str:
     """The tracking URI without a password in it."""
     return without_credentials(tracking_uri())
+
+
+def remedy() -> str:
+    """What to do about a store that cannot be used."""
+    start = "Start it, or check" if tracking_uri().startswith("http") else "Check"
+    return f"{start} MLFLOW_TRACKING_URI."
 
 
 @contextmanager
@@ -127,4 +132,4 @@ def require_store() -> None:
         TrackingError: it does not.
     """
     if problem := store_problem():
-        raise TrackingError(f"the tracking store {shown_uri()} cannot be used: {problem}", CHECK_STORE)
+        raise TrackingError(f"the tracking store {shown_uri()} cannot be used: {problem}", remedy())

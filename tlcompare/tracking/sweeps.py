@@ -160,7 +160,8 @@ def crown(run_id: str, sweep_run_id: str, name: str, description: str) -> str:
             client().create_registered_model(name, tags={"tlcompare.sweep_run": sweep_run_id})
         elif registered[0].tags.get("tlcompare.sweep_run") != sweep_run_id:
             raise TrackingError(
-                f'the registry has a model "{name}" that is not of this sweep', "Rename one of the two in MLflow."
+                f'the registry has a model "{name}" that is not of this sweep',
+                "Rename that model, or take another --name for the sweep.",
             )
         uri, model_id = f"models:/{models[0].model_id}", models[0].model_id
         version = known[0] if known else client().create_model_version(name, uri, run_id, model_id=model_id)
