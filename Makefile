@@ -27,11 +27,12 @@ test: setup
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
-# The oldest versions that pyproject.toml allows, in an environment of their own; needs uv.
+# The oldest versions that pyproject.toml allows, in an environment of their own; needs uv. What libraries say in
+# docs/errors.md is what the pinned versions say.
 test-floor:
 	uv venv --allow-existing --python 3.11 .venv-floor
 	uv pip install --python .venv-floor/bin/python --resolution lowest-direct -e '.[demo,dev]'
-	.venv-floor/bin/python -m pytest --deselect tests/test_errors.py::test_every_error_is_listed  # others' own words
+	.venv-floor/bin/python -m pytest --deselect tests/test_errors.py::test_every_error_is_listed
 
 audit: setup
 	uvx pip-audit -r constraints.txt --no-deps --disable-pip

@@ -64,7 +64,7 @@ def download(url: str, path: Path, sha256: str, error: type[UserError], hint: st
         temporary.chmod(0o644)
         temporary.replace(path)
     except (OSError, ValueError) as e:
-        if isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        if is_of_the_disk(e):
             raise
         raise error(f"cannot download {url}: {first_line(e)}", hint) from e
     finally:
@@ -158,6 +158,11 @@ def unsealed_bytes(path: Path) -> bytes | None:
 def folder_size(path: Path) -> int:
     """Bytes in all files below `path`; 0 if there is none."""
     return sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
+
+
+def is_of_the_disk(e: Exception) -> bool:
+    """Whether the disk is full or broken, which is no fault of what was to be written."""
+    return isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def first_line(e: BaseException) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import inspect
 import shutil
 import tarfile
@@ -19,6 +18,7 @@ from tlcompare.files import (
     cache_dir,
     download,
     first_line,
+    is_of_the_disk,
     locked,
     new_folder,
     sealed,
@@ -172,7 +172,7 @@ def _unpack(archive: Archive, folder: Path) -> None:
             _check_size(tar, archive)
             tar.extractall(folder, filter="data")
     except (tarfile.TarError, EOFError, zlib.error, OSError) as e:
-        if isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        if is_of_the_disk(e):
             raise
         raise DataError(f"{archive.url} is not a safe archive: {first_line(e)}", _OWN_FOLDER) from e
     packed.unlink()

@@ -17,7 +17,8 @@ from tlcompare.comparison.trials import trials_table
 from tlcompare.errors import TrackingError
 from tlcompare.probe import log_probe
 from tlcompare.study.importance import importance
-from tlcompare.study.objective import front, shown_value
+from tlcompare.study.ledger import Ledger
+from tlcompare.study.objective import shown_value
 from tlcompare.study.planning import Plan
 from tlcompare.tracking.reading import LoggedRun, trials_of
 from tlcompare.tracking.sweeps import CHAMPION, SweepLog, crown
@@ -54,7 +55,7 @@ def leave_table(log: SweepLog) -> None:
     log.table("trials.csv", trials_table(trials_of(log.run_id)))
 
 
-def leave_summary(log: SweepLog, name: str, study: optuna.Study, plan: Plan, stopped: str) -> str:
+def leave_summary(log: SweepLog, name: str, ledger: Ledger, plan: Plan, stopped: str) -> str:
     """Log everything that sums a sweep up to its run.
 
     Returns:
@@ -63,8 +64,7 @@ def leave_summary(log: SweepLog, name: str, study: optuna.Study, plan: Plan, sto
     runs = trials_of(log.run_id)
     trials = trials_table(runs)
     objective = plan.objectives[0]
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    best = [complete[i] for i in front([t.values for t in complete], plan.objectives)]
+    study, best = ledger.study, ledger.best_trials()
     best.sort(key=lambda t: -t.values[0] if objective.maximize else t.values[0])
     if len(plan.objectives) == 1:
         del best[1:]  # of equal ones, the first

@@ -172,7 +172,7 @@ class _Sweep:
         if limits.log_models == "best":
             self._ledger.keep_best_models()
         self._view.say(f"{self._stopped}; writing the summary")
-        return leave_summary(self._log, self._name, self._study, plan, self._stopped)
+        return leave_summary(self._log, self._name, self._ledger, plan, self._stopped)
 
     # Where jobs come from
 

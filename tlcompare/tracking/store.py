@@ -19,13 +19,12 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from tlcompare.errors import TrackingError, without_credentials
-from tlcompare.files import first_line, locked
+from tlcompare.files import first_line, is_of_the_disk, locked
 from tlcompare.tracking.signals import whole
 
 _SQLITE_PATIENCE_MS = 60_000
 _TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 _SHORT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", _TIMEOUT: "10"}
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE)
 logging.getLogger("mlflow").setLevel(logging.ERROR)
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints tracebacks of what it then raises
 
@@ -93,7 +92,7 @@ def gone(e: Exception) -> bool:
     if isinstance(e, requests.HTTPError) and e.response is not None:
         return _for_now(e.response.status_code)
     no_answer = (ConnectionError, TimeoutError, requests.ConnectionError, requests.Timeout)
-    return isinstance(e, no_answer) or (isinstance(e, OSError) and e.errno in _DISK)
+    return isinstance(e, no_answer) or is_of_the_disk(e) or getattr(e, "errno", None) == errno.ESTALE
 
 
 def _for_now(status: int) -> bool:
