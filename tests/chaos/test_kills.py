@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 
 from tests.chaos.sittings import MODEL, SMALL, begin, dies, end, kill_after, patched
 from tests.end_to_end.test_sweep import artifact, assert_they_agree, children, parent, study
+from tests.struck import struck
 from tlcompare.study.studies import Studies
 from tlcompare.tracking.outbox import kept
 
@@ -139,6 +140,26 @@ def test_signals(place, photos, many, survived, number, code):
             survived(3)
         assert end(begin(*command))[0] == 0, Path("output.txt").read_text()
         whole(12)
+
+
+@pytest.mark.parametrize(
+    ("database", "statements", "number", "code"),
+    [("optuna.db", (100, 300), signal.SIGINT, 130), ("mlflow.db", (200, 700), signal.SIGTERM, 143)],
+)
+def test_signals_within_a_statement(place, photos, many, survived, database, statements, number, code):
+    options = ["--epochs", 2, "--trials", 3, "--name", "s", *EVERY_TRIAL]
+    command = ["sweep", *MODEL, "--data", photos, *SMALL, *options]
+    for _ in range(many(2, 25)):
+        folder = place()
+        at = random.randint(*statements)
+        ended, seconds = end(begin(*command, before=struck(folder / database, number, at).__enter__))
+        assert (ended, seconds < 10) == (code, True), (at, Path("output.txt").read_text())
+        runs = [parent("s"), *children("s")]
+        assert not study("s").get_trials(states=(TrialState.RUNNING,)), at
+        assert {r.info.status for r in runs} <= {"FINISHED", "KILLED"}, at
+        assert end(begin(*command))[0] == 0, Path("output.txt").read_text()
+        whole(3)
+        survived(3)
 
 
 RECIPES = [

@@ -1,4 +1,5 @@
 import contextlib
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from tests.struck import free, struck
 from tlcompare.errors import ConfigError, StudyError
 from tlcompare.study.objective import make_objectives
 from tlcompare.study.space import Choices, Range
@@ -22,6 +24,7 @@ from tlcompare.study.studies import (
     suggest,
     tell,
 )
+from tlcompare.tracking.signals import terminable
 
 DEFINITION = Definition("mine", {"unfreeze": ["all"]}, ("mobilenet",), {}, ("val/accuracy",), (), "tpe", "off")
 LR = Range(1e-5, 1e-1, log=True)
@@ -125,6 +128,28 @@ def test_a_trial_that_is_put_back_is_run_again_under_its_number_with_its_paramet
     tell(study, 1, "pruned", None)
     assert [t.state for t in study.trials] == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL]
     assert next_number(study) == 3
+
+
+def test_a_signal_at_any_statement_leaves_the_storage_free_for_what_follows(studies, tmp_path):
+    stopped = 0
+    for at in range(1, 1000):
+        study = make(studies)
+        try:
+            with terminable(), struck(tmp_path / "optuna.db", signal.SIGTERM, at):
+                trial = ask(study, make_sampler("random", 0, 0), {"lr": 0.1})
+                suggest(trial, "lr", LR)
+                trial.set_user_attr("key", "value")
+                trial.report(0.5, 1)
+                tell(study, trial.number, "finished", [0.5])
+        except SystemExit:
+            stopped += 1
+            assert free(tmp_path / "optuna.db"), at
+            for left in running(study):
+                put_back(studies, left)
+            assert not running(study)
+        else:
+            break
+    assert stopped > 20
 
 
 @pytest.mark.parametrize("kind", ["tpe", "random", "gp", "nsga2"])

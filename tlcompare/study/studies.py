@@ -24,7 +24,7 @@ from tlcompare.errors import ConfigError, StudyError, without_credentials
 from tlcompare.files import cache_dir, first_line, locked
 from tlcompare.study.objective import Objective
 from tlcompare.study.space import Choices, Domain
-from tlcompare.tracking.signals import whole
+from tlcompare.tracking.signals import wholly
 
 DEFAULT_STORAGE = "sqlite:///optuna.db"
 _POPULATION = 10  # Optuna's 50 would be one generation of a usual sweep, drawn at random
@@ -86,7 +86,7 @@ class Studies:
         self.url = url
         try:
             with usable(url):
-                self.storage = optuna.storages.get_storage(url)
+                self.storage = wholly(optuna.storages.get_storage(url))
         except (ImportError, OSError, ValueError) as e:
             raise _unusable(url, e) from e
 
@@ -213,8 +213,7 @@ def ask(study: optuna.Study, sampler: optuna.samplers.BaseSampler, params: Mappi
     study.sampler = sampler
     if params and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         study.enqueue_trial(dict(params))
-    with whole():
-        return study.ask()
+    return study.ask()
 
 
 def next_number(study: optuna.Study) -> int:
@@ -235,8 +234,7 @@ def suggest(trial: Trial, name: str, domain: Domain) -> Any:
 
 def tell(study: optuna.Study, number: int, state: str, values: Sequence[float] | None) -> None:
     """End a trial as `finished` with its values, `pruned` or `failed`."""
-    with whole():
-        study.tell(number, values if state == "finished" else None, state=_STATES[state])
+    study.tell(number, values if state == "finished" else None, state=_STATES[state])
 
 
 def put_back(studies: Studies, trial: FrozenTrial) -> None:

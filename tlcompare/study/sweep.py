@@ -6,7 +6,7 @@ import math
 import shlex
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -42,8 +42,8 @@ from tlcompare.study.view import View, viewing
 from tlcompare.tracking.outbox import catch_up
 from tlcompare.tracking.reading import readable, sweep_names, sweep_run, warning_if_opened
 from tlcompare.tracking.runs import ready
-from tlcompare.tracking.signals import stop_if_asked, terminable, undisturbed, whole
-from tlcompare.tracking.store import shown_uri, tracking_uri
+from tlcompare.tracking.signals import stop_if_asked, terminable, undisturbed
+from tlcompare.tracking.store import shown_uri, tracking_uri, undivided
 from tlcompare.tracking.sweeps import (
     SweepLog,
     discard_trial,
@@ -126,12 +126,24 @@ class _Sweep:
 
     def run(self) -> Swept:
         self._require_same_images()
-        log = self._log = self._open_log()
-        self._ledger = Ledger(self._studies, self._study, log.run_id, self._plan.objectives)
+        with ExitStack() as beginning:
+            beginning.enter_context(undivided())
+            log = self._log = self._open_log()
+            self._ledger = Ledger(self._studies, self._study, log.run_id, self._plan.objectives)
+            text = self._logged(beginning)
+        if self._gave_up:
+            raise StudyError(self._stopped, f"Mend it, then go on with: {self._resume_command()}")
+        return Swept(self._name, log.run_id, text)
+
+    def _logged(self, beginning: ExitStack) -> str:
+        """What happens while the sweep's run is open; a signal can end it as soon as `beginning` is closed."""
+        log = self._log
         try:
+            beginning.close()
             with readable(), usable(self._studies.url):
                 text = self._run()
             log.close("FAILED" if self._gave_up else "FINISHED", self._stopped)
+            return text
         except BaseException as e:
             interrupted = isinstance(e, KeyboardInterrupt | SystemExit)
             # What cannot be written now, because a store is gone, is put right when the sweep goes on.
@@ -142,9 +154,6 @@ class _Sweep:
             ended = f"{'Interrupted' if interrupted else 'Broken off'}; {self._ledger.done()} trials are done and stay."
             self._view.say(f"{ended} Go on with: {self._resume_command()}")
             raise
-        if self._gave_up:
-            raise StudyError(self._stopped, f"Mend it, then go on with: {self._resume_command()}")
-        return Swept(self._name, log.run_id, text)
 
     def _run(self) -> str:
         """The part of a sweep that happens inside its MLflow run; returns what there is to say of it."""
@@ -229,9 +238,8 @@ class _Sweep:
         label = f"#{number} {search.label(config)}"
         attributes = {_KEY: key, RUN: run_id, _KNOWN: index, "label": label}
         attributes |= {"backbone": config.model, "strategy": config.unfreeze}
-        with whole():
-            for name, value in attributes.items():
-                trial.set_user_attr(name, value)
+        for name, value in attributes.items():
+            trial.set_user_attr(name, value)
         self._running[number] = trial
         self._replayed[number] = self._study.get_trials(deepcopy=False)[number].last_step or 0
         self._never_pruned[number] = number < plan.baselines or config.seed > search.seed
@@ -298,8 +306,7 @@ class _Sweep:
         value = self._best_after_epochs[number] = better(value, self._best_after_epochs.get(number, value))
         # Epochs that an interrupted attempt has reported stand; what it decided after them is decided.
         if epoch.number > self._replayed[number]:
-            with whole():
-                trial.report(value, epoch.number)
+            trial.report(value, epoch.number)
         decided = epoch.number < self._replayed[number] or epoch.number == job.config.epochs
         if decided or self._never_pruned[number] or not trial.should_prune():
             return ""

@@ -10,7 +10,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from tlcompare.tracking.alive import alive, died, settled
 from tlcompare.tracking.outbox import catch_up, kept, put, send
 from tlcompare.tracking.sending import Entry
 from tlcompare.tracking.signals import terminable
-from tlcompare.tracking.store import client, gone, remedy, require_store, short_of_patience, shown_uri
+from tlcompare.tracking.store import client, gone, remedy, require_store, short_of_patience, shown_uri, undivided
 
 DEFAULT_EXPERIMENT = "tlcompare"
 _RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")  # what MLflow calls a run that was given no name
@@ -136,35 +136,37 @@ def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[RunLog]:
     Raises:
         TrackingError: the tracking store does not answer.
     """
-    try:
-        with short_of_patience(timeout=False):
-            log = RunLog(run_id or _begin(config))
-    except (mlflow.MlflowException, OSError) as e:
-        raise TrackingError(f"the tracking store {shown_uri()} cannot be used: {first_line(e)}", remedy()) from e
     status, state, reason = "FINISHED", "finished", ""
     in_sweep = run_id is not None  # which ends its runs itself
-    with nullcontext() if in_sweep else alive(log.run_id):
+    with terminable(), ExitStack() as beginning:
+        beginning.enter_context(undivided())
         try:
-            with terminable():
-                yield log
-        except Pruned as e:
-            status, state, reason = "KILLED", "pruned", str(e)
-            raise
-        except (KeyboardInterrupt, SystemExit):
-            status, state, reason = "KILLED", "interrupted", "interrupted"
-            raise
-        except BaseException as e:
-            status, state = "FAILED", "failed"
-            reason = str(e) if isinstance(e, UserError) else f"{type(e).__name__}: {first_line(e)}"
-            raise
-        finally:
-            reasons = {"tlcompare.reason": without_credentials(reason)[:4000]} if reason else {}
+            with short_of_patience(timeout=False):
+                log = RunLog(run_id or _begin(config))
+        except (mlflow.MlflowException, OSError) as e:
+            raise TrackingError(f"the tracking store {shown_uri()} cannot be used: {first_line(e)}", remedy()) from e
+        with nullcontext() if in_sweep else alive(log.run_id):
             try:
-                log.tags({"tlcompare.state": state} | reasons)
+                beginning.close()
+                yield log
+            except Pruned as e:
+                status, state, reason = "KILLED", "pruned", str(e)
+                raise
+            except (KeyboardInterrupt, SystemExit):
+                status, state, reason = "KILLED", "interrupted", "interrupted"
+                raise
+            except BaseException as e:
+                status, state = "FAILED", "failed"
+                reason = str(e) if isinstance(e, UserError) else f"{type(e).__name__}: {first_line(e)}"
+                raise
             finally:
-                log.end(status)
-                settled(log.run_id)
-                send(log.run_id)
+                reasons = {"tlcompare.reason": without_credentials(reason)[:4000]} if reason else {}
+                try:
+                    log.tags({"tlcompare.state": state} | reasons)
+                finally:
+                    log.end(status)
+                    settled(log.run_id)
+                    send(log.run_id)
 
 
 def _begin(config: RunConfig) -> str:
@@ -172,8 +174,7 @@ def _begin(config: RunConfig) -> str:
     name = run_name(config)
     opened = os.environ.pop("MLFLOW_RUN_ID", None)
     if opened is None:
-        experiment = mlflow.set_experiment(experiment_name(config)).experiment_id
-        return str(client().create_run(experiment, run_name=name, tags=resolve_tags()).info.run_id)
+        return str(client().create_run(experiment_id(config), run_name=name, tags=resolve_tags()).info.run_id)
     named = not _RANDOM_NAME.fullmatch(client().get_run(opened).info.run_name)
     client().update_run(opened, status="RUNNING", name=None if named else name)
     return opened
@@ -191,8 +192,11 @@ def run_name(config: RunConfig) -> str:
     return config.run_name or f"{config.model} {config.unfreeze}"
 
 
-def experiment_name(config: RunConfig) -> str:
-    return config.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
+def experiment_id(config: RunConfig) -> str:
+    """The experiment of a run, which is made if it is not there."""
+    name = config.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
+    with undivided():
+        return str(mlflow.set_experiment(name).experiment_id)
 
 
 def logged_config(uri: str) -> tuple[dict[str, Any], str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeVar
+
+_T = TypeVar("_T")
 
 
 @contextmanager
@@ -59,6 +63,14 @@ def whole() -> Iterator[None]:
         _within.pop()
     if not _within and len(_signals) > before:
         stop_if_asked()
+
+
+def wholly(store: _T) -> _T:
+    """Let every public method of a store be `whole`, reads too: they hold SQLite's file as well. Returns the store."""
+    for name, _ in inspect.getmembers(type(store), inspect.isfunction):
+        if not name.startswith("_"):
+            setattr(store, name, whole()(getattr(store, name)))
+    return store
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tlcompare.errors import TrackingError, without_credentials
 from tlcompare.files import first_line, is_of_the_disk, locked
-from tlcompare.tracking.signals import whole
+from tlcompare.tracking.signals import whole, wholly
 
 _SQLITE_PATIENCE_MS = 60_000
 _TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
@@ -36,7 +36,7 @@ def client() -> MlflowClient:
 
 @functools.cache
 def _client(uri: str) -> MlflowClient:
-    return MlflowClient(uri)
+    return wholly(MlflowClient(uri)) if _is_a_file(uri) else MlflowClient(uri)
 
 
 @event.listens_for(Engine, "connect")
@@ -58,7 +58,11 @@ def store_id() -> str:
 
 def undivided() -> AbstractContextManager[None]:
     """A block that a signal does not cut in two, if the store is a file; a server that hangs can be left."""
-    return whole() if tracking_uri().startswith("sqlite") else nullcontext()
+    return whole() if _is_a_file(tracking_uri()) else nullcontext()
+
+
+def _is_a_file(uri: str) -> bool:
+    return uri.startswith("sqlite")
 
 
 def shown_uri() -> str:

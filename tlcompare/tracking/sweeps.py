@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import mlflow
 from mlflow.tracking.context.registry import resolve_tags
 
 from tlcompare.config import RunConfig
@@ -15,9 +14,9 @@ from tlcompare.errors import TrackingError, without_credentials
 from tlcompare.files import cache_dir, locked
 from tlcompare.tracking.outbox import forget
 from tlcompare.tracking.reading import BASELINE, ROLE, SWEEP, TRIAL, readable
-from tlcompare.tracking.runs import RunLog, experiment_name, run_name
+from tlcompare.tracking.runs import RunLog, experiment_id, run_name
 from tlcompare.tracking.sending import models_of
-from tlcompare.tracking.store import client, undivided
+from tlcompare.tracking.store import client
 
 CHAMPION = "champion"
 REPLICATED = "tlcompare.replicated"
@@ -53,7 +52,7 @@ def open_sweep(name: str, study_id: str, config: RunConfig) -> SweepLog:
             log = SweepLog(opened)
             log.tags(tags)
             return log
-        experiment = mlflow.set_experiment(experiment_name(config)).experiment_id
+        experiment = experiment_id(config)
         made = client().search_runs([experiment], f"tags.`tlcompare.study_id` = '{study_id}'")
         run = made[0] if made else client().create_run(experiment, run_name=name, tags=resolve_tags(tags))
         return SweepLog(run.info.run_id)
@@ -86,7 +85,7 @@ def open_replicate(parent_run_id: str, sweep: str, config: RunConfig) -> str:
 
 
 def _open_below(parent_run_id: str, name: str, tags: Mapping[str, str]) -> str:
-    with readable(), undivided():
+    with readable():
         experiment = client().get_run(parent_run_id).info.experiment_id
         above = {"mlflow.parentRunId": parent_run_id}
         return str(client().create_run(experiment, run_name=name, tags=resolve_tags(above | dict(tags))).info.run_id)
