@@ -1,5 +1,6 @@
 import os
 import signal
+import threading
 
 import pytest
 
@@ -54,3 +55,22 @@ def test_a_signal_waits_for_the_end_of_what_must_be_whole_and_comes_once(number,
         assert done == ["inner", "outer", "cleaning up"]
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_what_is_whole_in_another_thread_does_not_hold_a_signal_back():
+    begun, over = threading.Event(), threading.Event()
+
+    def work():
+        with whole():
+            begun.set()
+            over.wait()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    begun.wait()
+    try:
+        with terminable(), pytest.raises(SystemExit):
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        over.set()
+        thread.join()

@@ -54,7 +54,10 @@ def stop_if_asked() -> None:
 @contextmanager
 def whole() -> Iterator[None]:
     """A signal that comes within the block ends it no earlier than at its end: a transaction that is left half done
-    keeps SQLite's file locked, against this process too."""
+    keeps SQLite's file locked, against this process too. Signals come to the main thread; others are left alone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = len(_signals)
     _within.append(True)
     try:
