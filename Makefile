@@ -33,7 +33,7 @@ test-slow: setup
 test-floor:
 	uv venv --allow-existing --python 3.11 .venv-floor
 	uv pip install --python .venv-floor/bin/python --resolution lowest-direct -e '.[demo,dev]'
-	.venv-floor/bin/python -m pytest --deselect tests/test_errors.py::test_every_error_is_listed
+	OMP_NUM_THREADS=1 .venv-floor/bin/python -m pytest -n 2 --dist loadfile --deselect tests/test_errors.py::test_every_error_is_listed
 
 audit: setup
 	uvx pip-audit -r constraints.txt --no-deps --disable-pip

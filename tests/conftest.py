@@ -49,6 +49,7 @@ def workplace(tmp_path, monkeypatch, template_database):
     monkeypatch.chdir(tmp_path)
     shutil.copy(template_database, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)  # left by MLflow when an experiment is chosen
     return tmp_path
 
 

@@ -245,7 +245,7 @@ def test_tampered_features(tmp_path, many, survived):
     store.write(slots, values, 1.0)
     store.save()
     for name in ("features.bin", "index.json"):
-        for _ in tampered(folder / name, many(20, 500), tmp_path):
+        for _ in tampered(folder / name, many(25, 750), tmp_path):
             again = FeatureStore(folder, 700, (8,))
             there = np.flatnonzero(again.has)
             assert not len(there) or torch.equal(again.read(there), values[there])
@@ -258,7 +258,7 @@ def test_tampered_checkpoints(config, own_cache, many, tmp_path, survived):
     checkpoint = Checkpoint("x", bench.store, bench.split, bench.config, bench.compute)
     checkpoint.save(State((), 1, {"prefix": 3}, {"now.a": torch.randn(40)}))
     (file,) = (own_cache / "checkpoints").iterdir()
-    for _ in tampered(file, many(40, 1000), tmp_path):
+    for _ in tampered(file, many(50, 1750), tmp_path):
         assert checkpoint.load() is None
         survived(13)
     assert checkpoint.load().counts == {"prefix": 3}
@@ -271,7 +271,7 @@ def test_tampered_models(config, many, tmp_path, survived):
     serving.save(folder, bench.model, get_backbone("efficientnet_lite0").at_size(32), ["a", "b", "c"])
     for name in (serving.WEIGHTS_FILE, serving.DESCRIPTION_FILE):
         whole = json.loads((folder / serving.DESCRIPTION_FILE).read_text())
-        for data in tampered(folder / name, many(20, 500), tmp_path):
+        for data in tampered(folder / name, many(30, 750), tmp_path):
             with suppress(ValueError):
                 if name == serving.DESCRIPTION_FILE and json.loads(data) == whole:
                     continue
