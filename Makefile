@@ -9,10 +9,10 @@ setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	@if command -v uv >/dev/null 2>&1; then \
-	  uv venv --allow-existing --python '>=3.11' .venv && \
+	  uv venv --allow-existing --python '>=3.11.4' .venv && \
 	  uv pip install --python $(BIN)/python -c constraints.txt -e '.[demo,dev]'; \
 	else \
-	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tlcompare needs Python 3.11 or newer")' && \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4) and "tlcompare needs Python 3.11.4 or newer")' && \
 	  $(PYTHON) -m venv .venv && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev]'; \
 	fi

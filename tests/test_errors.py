@@ -38,6 +38,7 @@ from tests.chaos.sittings import MODEL, SMALL, run
 from tests.conftest import write_image
 from tlcompare.backbones.registry import get_backbone
 from tlcompare.comparison.two import mcnemar_of
+from tlcompare.config import RunConfig
 from tlcompare.data.sources import FLOWERS
 from tlcompare.errors import UserError
 from tlcompare.freezing.layers import trace
@@ -46,7 +47,7 @@ from tlcompare.tracking.models import load_model
 from tlcompare.tracking.outbox import put
 from tlcompare.tracking.reading import sweep_run
 from tlcompare.tracking.sending import Entry
-from tlcompare.tracking.sweeps import alone_with, crown
+from tlcompare.tracking.sweeps import alone_with, crown, open_replicate
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "errors.md"
@@ -167,6 +168,8 @@ TRIGGERS = {
         {SWEEP} --space recipe --sampler gp --epochs 4
         {SWEEP} --maximize train/best_epoch --minimize train/best_epoch
         sweep --space epochs.yaml
+        sweep --space fine.yaml
+        {SWEEP} --space points.yaml --sampler grid
         sweep --space negative.yaml
         sweep --space headfirst.yaml
         sweep --space warmup.yaml
@@ -174,6 +177,7 @@ TRIGGERS = {
         replicate --sweep failed --seeds 2
         replicate --sweep proved --seeds 2 --resplit
         replicate --sweep proved --seeds 2 # another command adds to it
+        replicate --sweep listed --top 1 --seeds 2 # a run that waits to be sent
         replicate --sweep listed --seeds 2 # too little memory for one image
         replicate --sweep listed --top 0 --seeds 2
         {SWEEP} --pruner median --minimize cost/train_seconds
@@ -219,6 +223,7 @@ TRIGGERS = {
     """,
     "Models": """
         predict runs:/0123456789abcdef0123456789abcdef/model photos/red/00.png
+        predict s3://bucket/model photos/red/00.png # without the package for it
         predict strange photos/red/00.png
         predict newer photos/red/00.png
         predict MODEL gone.png
@@ -236,6 +241,10 @@ TRIGGERS = {
     "The tracking store": f"""
         MLFLOW_TRACKING_URI=http://me:secret@127.0.0.1:9 {TRAIN}
         MLFLOW_TRACKING_URI=http://127.0.0.1:9 sync
+        MLFLOW_TRACKING_URI=nonsense://store compare
+        MLFLOW_TRACKING_URI=sqlite:///notes.txt compare
+        MLFLOW_TRACKING_URI=postgresql://host/store compare # without the package for it
+        {TRAIN} --experiment deleted
         MLFLOW_TRACKING_URI=http://127.0.0.1:9 compare
         {TRAIN} # a tracking server that goes away before the run begins
         {TRAIN} # a tracking server that goes away, and a disk that is full
@@ -349,6 +358,20 @@ def lost_run(patch, served, url):
         put("0123456789abcdef0123456789abcdef", Entry("tags", {"a": "b"}))
 
 
+def without(*packages):
+    def circumstance(patch, served, url):
+        for package in packages:
+            patch.setitem(sys.modules, package, None)
+
+    return circumstance
+
+
+def half_sent(patch, served, url):
+    """A replicate of which something waits, and which has not ended."""
+    run_id = open_replicate(sweep_run("listed").run_id, "listed", RunConfig())
+    patch.setattr("tlcompare.study.replicate.kept", lambda: [run_id])
+
+
 def full_disk(patch, served, url):
     (served / "unsent").write_text("a file where the folder should be")
     patch.setenv("TLCOMPARE_CACHE", str(served))
@@ -374,6 +397,7 @@ CIRCUMSTANCES = {
     ),
     "the hub does not have the file": empty_hub,
     "the hub has another file than the published one": poisoned_hub,
+    "without the package for it": without("boto3", "botocore", "psycopg", "psycopg2"),
     "downloaded before": moving_pictures,
     "without a network": lambda patch, served, url: patch.setattr(
         "torchvision.datasets.CIFAR10.url", "http://127.0.0.1:9/cifar.tgz"
@@ -402,6 +426,7 @@ CIRCUMSTANCES = {
     "a tracking server that goes away before the run begins": breaking("tlcompare.tracking.runs", "_begin", gone),
     "a tracking server that goes away, and a disk that is full": full_disk,
     "the run was deleted": lost_run,
+    "a run that waits to be sent": half_sent,
 }
 
 
@@ -436,6 +461,9 @@ def place(tmp_path_factory, template_database, photos):
             "badtrial.yaml": "trials: [{model: efficientnet_lite0, unfreeze: conv9}]",
             "badblock.yaml": "models: [efficientnet_lite0]\nunfreeze: [conv9]",
             "listed.yaml": "trials: [{model: timm:test_resnet, unfreeze: layer4}]",
+            "fine.yaml": "unfreeze: all\nrecipe: {lr: {from: 0.1, to: 1, step: 1e-9}}",
+            "points.yaml": "unfreeze: all\nrecipe: {lr: {from: 0.1, to: 1, step: 0.001}, "
+            "weight_decay: {from: 0, to: 1, step: 0.001}}",
             "epochs.yaml": "unfreeze: all\nrecipe: {epochs: [ten]}",
             "negative.yaml": "unfreeze: all\nrecipe: {epochs: [-1]}",
             "warmup.yaml": "models: [efficientnet_lite0]\nunfreeze: all\nrecipe: {epochs: [3], warmup_epochs: [2, 4]}",
@@ -479,6 +507,7 @@ def place(tmp_path_factory, template_database, photos):
         client.log_batch(empty, params=[Param(*item) for item in client.get_run(trained).data.params.items()])
         client.set_terminated(empty)
         client.create_registered_model("taken")
+        client.delete_experiment(client.create_experiment("deleted"))
         with tempfile.TemporaryDirectory() as fetched:
             tamper(next(Path(mlflow.artifacts.download_artifacts(model, dst_path=fetched)).rglob("model.json")).parent)
         for name, data, trials in (("done", "photos", 2), ("proved", "photos", 1), ("moved", "moved", 1)):
@@ -697,6 +726,7 @@ CALLS = {
     "a request with the name of a file": asked("/etc/passwd"),
     "an array of floating-point numbers": given(np.zeros((4, 4, 3))),
     "an array of five channels": given(np.zeros((4, 4, 5), np.uint8)),
+    "a path that is none": given("ros\u00e9.jpg"),
     "a number": given(5),
     "a sweep with the name of somebody else's registered model": lambda patch, names: crown(
         names["RUN"], "0123456789abcdef0123456789abcdef", "taken", ""
@@ -716,3 +746,22 @@ HEAD = """# Errors
 What can go wrong, and what is said then: one line on standard error, exit code 2, what was finished stays. Each says
 what is wrong, where, and what to do; `--debug` shows where in the program it arose. `tests/test_errors.py` makes every
 one of them, and writes this page. `…` stands for a working model, data, size and number of epochs."""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("at http://me:secret@host:5000/x", "at http://***@host:5000/x"),
+        ("postgresql://me:pa/ss@host/x gone", "postgresql://***@host/x gone"),
+        ("mysql://me:p@ss@host/x", "mysql://***@host/x"),
+        ("http://token@host/x", "http://***@host/x"),
+        ("postgresql://host/x?user=me&password=secret&port=1", "postgresql://host/x?user=me&password=***&port=1"),
+        ("'https://host/x?X-Amz-Signature=abc'", "'https://host/x?X-Amz-Signature=***'"),
+        ("sqlite:////home/me/x@y.db", "sqlite:////home/me/x@y.db"),
+        ("http://127.0.0.1:5000 of me@host", "http://127.0.0.1:5000 of me@host"),
+        ("--storage postgresql://host/x?sslmode=require", "--storage postgresql://host/x?sslmode=require"),
+    ],
+)
+def test_what_an_error_shows_of_an_address(text, shown):
+    assert UserError(text, text).what == shown
+    assert UserError(text, text).hint == shown

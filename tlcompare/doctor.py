@@ -13,9 +13,10 @@ from huggingface_hub.constants import HF_HUB_CACHE
 from tlcompare import __version__
 from tlcompare.backbones.registry import BUILT_IN, get_backbone
 from tlcompare.config import RunConfig
+from tlcompare.errors import TrackingError
 from tlcompare.files import cache_dir, folder_size
 from tlcompare.tracking.outbox import kept
-from tlcompare.tracking.store import shown_uri, store_problem
+from tlcompare.tracking.store import require_store, shown_uri, sqlite_file, tracking_uri
 from tlcompare.training.device import choose_compute
 from tlcompare.training.latency import KIND
 from tlcompare.training.measured import folder
@@ -51,11 +52,14 @@ def examine() -> dict[str, dict[str, str]]:
 
 
 def _reachable() -> str:
-    path = shown_uri().removeprefix("sqlite:///")
-    if path != shown_uri() and not Path(path).exists():
+    file = sqlite_file(tracking_uri())
+    if file and not file.exists():
         return "not yet: the first run makes it"
-    problem = store_problem()
-    return f"no: {problem}" if problem else "yes"
+    try:
+        require_store()
+    except TrackingError as e:
+        return f"no: {e.what}"
+    return "yes"
 
 
 def _version(package: str) -> str:

@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_USER = re.compile(r"(?<=://)(?:[^:/@\s]*:\S*|[^/\s]+)@")
+_SECRET = re.compile(r"(?i)(?<=[?&])([\w-]*(?:password|passwd|pwd|token|secret|signature|key)=)[^&\s\"']+")
+
 
 class UserError(Exception):
     """A mistake the user can mend; the command line shows it in one line and exits with 2.
@@ -21,8 +24,8 @@ class UserError(Exception):
 
 
 def without_credentials(text: str) -> str:
-    """The text with user names and passwords taken out of its URLs."""
-    return re.sub(r"(?<=://)[^/\s]+@", "***@", text)
+    """The text with user names, passwords and keys taken out of its URLs."""
+    return _SECRET.sub(r"\1***", _USER.sub("***@", text))
 
 
 class ConfigError(UserError):

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,16 +117,16 @@ def lock_of(path: Path) -> Path:
 def write_atomically(path: Path, *content: str | bytes) -> None:
     """Replace a file's content so that a reader, or a crash, sees the old or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     try:
-        with os.fdopen(handle, "wb") as f:
+        with temporary.open("xb") as f:
             f.writelines(part.encode() if isinstance(part, str) else part for part in content)
             f.flush()
             os.fsync(f.fileno())
-        Path(name).replace(path)
+        temporary.replace(path)
         _sync(path.parent)
     finally:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def sealed(value: Any) -> str:

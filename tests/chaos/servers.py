@@ -4,7 +4,9 @@ import contextlib
 import datetime
 import http.server
 import ipaddress
+import socket
 import ssl
+import struct
 import threading
 
 
@@ -13,6 +15,8 @@ class Site(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.answer(self)
+
+    do_HEAD = do_GET
 
     def log_message(self, *arguments):
         pass
@@ -31,6 +35,13 @@ def sends(content, length=None, status=200, **headers):
             handler.wfile.write(content)
 
     return answer
+
+
+def resets(handler):
+    """Breaks the connection off in place of an answer."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+    handler.close_connection = True
 
 
 @contextlib.contextmanager

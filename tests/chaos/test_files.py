@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import random
+import shutil
 import tarfile
 from contextlib import suppress
 from dataclasses import replace
@@ -164,7 +165,7 @@ def test_a_redirect_to_plain_http_is_refused(own_cache, site, tmp_path, monkeypa
     survived(12)
 
 
-@pytest.mark.parametrize("poison", ["change", "remove", "add", "manifest"])
+@pytest.mark.parametrize("poison", ["change", "remove", "add", "manifest", "half deleted"])
 def test_a_poisoned_data_set_is_made_anew(own_cache, survived, poison):
     root = find_source("digits").root
     victim = root / "3" / "0003.png"
@@ -175,6 +176,9 @@ def test_a_poisoned_data_set_is_made_anew(own_cache, survived, poison):
         victim.unlink()
     elif poison == "add":
         (root / "3" / "more.png").write_bytes(whole)
+    elif poison == "half deleted":
+        shutil.rmtree(root / "3")
+        (root / ".manifest.json").unlink()
     else:
         manifest = root / ".manifest.json"
         manifest.write_bytes(flip(manifest.read_bytes(), 999))
@@ -291,7 +295,8 @@ def test_tampered_weights(tmp_path, survived):
             survived(13)
 
 
-def test_a_tampered_outbox_loses_no_more_than_what_was_damaged(place, monkeypatch, own_cache, tmp_path, survived):
+@pytest.mark.parametrize("damaged", ["000001", "000002"])
+def test_a_tampered_outbox_loses_no_more_than_what_was_damaged(place, monkeypatch, own_cache, survived, damaged):
     from mlflow import MlflowClient
 
     place()
@@ -305,10 +310,12 @@ def test_a_tampered_outbox_loses_no_more_than_what_was_damaged(place, monkeypatc
             put(run_id, Entry("tags", {f"tag{number}": "x"}))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", here)
     assert kept() == [run_id]
-    victim = own_cache / "unsent" / run_id / "000002" / "entry.json"
+    victim = own_cache / "unsent" / run_id / damaged / "entry.json"
     victim.write_bytes(flip(victim.read_bytes(), 80))
+    assert kept() == [run_id]
     assert send(run_id)
-    assert {t for t in client.get_run(run_id).data.tags if t.startswith("tag")} == {"tag0", "tag2"}
+    left = {"tag0", "tag1", "tag2"} - {f"tag{int(damaged) - 1}"}
+    assert {t for t in client.get_run(run_id).data.tags if t.startswith("tag")} == left
     assert not kept()
     survived(13)
 

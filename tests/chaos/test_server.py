@@ -20,6 +20,9 @@ from mlflow import MlflowClient
 from tests.chaos.sittings import MODEL, SMALL, begin, end, patched, run
 from tests.end_to_end.test_sweep import children, parent
 from tlcompare.tracking.outbox import kept
+from tlcompare.tracking.reading import replicates_of, sweep_run
+from tlcompare.tracking.sending import SENDERS
+from tlcompare.tracking.sweeps import open_replicate
 
 FAULTS = [
     *("restarted", "gone", "500", "answer lost"),
@@ -236,4 +239,37 @@ def test_a_sweep_whose_server_is_gone_stops_with_one_sentence_and_goes_on(proxy,
     for r in children("gone"):
         whole(r.info.run_id, 2)
     assert not kept()
+    survived(7)
+
+
+def test_a_replicate_whose_end_is_not_sent_yet_is_neither_ended_otherwise_nor_discarded(
+    place, photos, survived, monkeypatch
+):
+    place()
+    replicating = ["replicate", "--sweep", "s", "--top", 0, "--seeds", 2]
+    options = ["--data", photos, *SMALL, "--epochs", 1, "--log-models", "none", "--name", "s"]
+    assert run("sweep", *MODEL, *options, "--trials", 1).exit_code == 0
+    opened = []
+
+    def interrupts_the_second(*arguments):
+        if opened:
+            raise KeyboardInterrupt
+        opened.append(open_replicate(*arguments))
+        return opened[0]
+
+    with monkeypatch.context() as patch:
+        patch.setitem(SENDERS, "end", lambda run_id, entry: (_ for _ in ()).throw(ConnectionError("no answer")))
+        patch.setattr("tlcompare.study.replicate.open_replicate", interrupts_the_second)
+        result = run(*replicating)
+        assert result.exit_code == 130, result.output
+        assert kept() == opened
+        refused = run(*replicating)
+        assert refused.exit_code == 2
+        assert f"run {opened[0]} has results that wait to be sent" in refused.stderr
+        assert kept() == opened
+    assert run(*replicating).exit_code == 0
+    assert not kept()
+    replicates = replicates_of(sweep_run("s").run_id)
+    assert [r.status for r in replicates] == ["FINISHED"] * 2
+    assert opened[0] in {r.run_id for r in replicates}
     survived(7)

@@ -1,3 +1,4 @@
+import os
 import shutil
 
 import numpy as np
@@ -71,6 +72,7 @@ def spoil(folder):
     whole = (folder / "blue" / "00.png").read_bytes()
     (folder / "blue" / "cut.png").write_bytes(whole[: len(whole) // 2])
     (folder / "blue" / "gone.png").symlink_to(folder / "nowhere.png")
+    os.mkfifo(folder / "blue" / "pipe.png")
 
 
 def test_all_bad_files_are_listed_with_their_reasons(folder):
@@ -79,12 +81,13 @@ def test_all_bad_files_are_listed_with_their_reasons(folder):
         with pytest.raises(DataError) as error:
             opened(folder)
         text = str(error.value)
-        assert "4 of 40 files" in text
+        assert "5 of 41 files" in text
         for name, reason in (
             ("red/empty.jpg", "empty file"),
             ("green/notes.txt", "not an image"),
             ("blue/cut.png", "broken image"),
             ("blue/gone.png", "cannot be read"),
+            ("blue/pipe.png", "no regular file"),
         ):
             assert f"{name}: {reason}" in text
         assert "--on-bad-image skip" in text
@@ -94,7 +97,7 @@ def test_bad_files_can_be_left_out(folder):
     clean = opened(folder)
     spoil(folder)
     store = opened(folder, on_bad_image="skip")
-    assert len(store.bad) == 4
+    assert len(store.bad) == 5
     assert np.array_equal(store.pixels, clean.pixels)
 
 

@@ -1,5 +1,7 @@
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -81,3 +83,19 @@ def test_help_imports_nothing_heavy():
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "tlcompare.cli" in imported
     assert not imported & {"torch", "mlflow", "optuna", "numpy", "pandas", "timm", "PIL"}
+
+
+def test_sigterm_ends_any_command_as_ctrl_c_does(tlcompare, workplace, monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("tlcompare.tracking.runs.end_died", lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert tlcompare("sync").exit_code == 143
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_file_where_the_cache_should_be_is_one_sentence(tlcompare, workplace, photos, monkeypatch):
+    (workplace / "file").touch()
+    monkeypatch.setenv("TLCOMPARE_CACHE", str(workplace / "file" / "cache"))
+    small = ["--image-size", 32, "--epochs", 1, "--weights", "none"]
+    result = tlcompare("train", "--model", "timm:test_resnet", "--data", photos, *small)
+    assert result.exit_code == 2
+    assert "There is a file where a folder is needed" in result.stderr

@@ -18,6 +18,7 @@ from mlflow import MlflowClient
 from optuna.trial import TrialState
 
 from tests.end_to_end.conftest import FAST
+from tlcompare.study.studies import Studies
 
 MODEL = ["--model", "efficientnet_lite0"]
 
@@ -403,6 +404,14 @@ def test_mistakes_are_one_line_before_anything_runs(sweep, workplace, arguments,
     assert said in result.stderr
     assert result.stderr.count("Error") == 1
     assert MlflowClient().get_experiment_by_name("tlcompare") is None
+
+
+def test_a_sweep_that_another_process_is_beginning_is_not_begun(sweep):
+    studies = Studies("sqlite:///optuna.db")
+    with studies.alone("mine"):
+        result = sweep("--trials", 1, "--name", "mine", code=2)
+    assert 'the sweep "mine" is already running on this machine' in result.stderr
+    assert not studies.names()
 
 
 def test_spaces(tlcompare):

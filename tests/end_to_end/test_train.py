@@ -1,5 +1,6 @@
 import base64
 import csv
+import io
 import json
 import shutil
 import signal
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from mlflow import MlflowClient
+from PIL import Image
 
 from tests.conftest import write_image
 
@@ -93,10 +95,15 @@ def check_model(run, predicted, tlcompare, photos):
 
     model = mlflow.pyfunc.load_model(uri)
     content = open(files[0], "rb").read()
-    pixels = np.asarray(__import__("PIL.Image").Image.open(files[0]))
+    pixels = np.asarray(Image.open(files[0]))
     ways = [content, base64.b64encode(content).decode(), files[0], pixels]
     table = model.predict(pd.DataFrame({"image": pd.Series(ways, dtype=object)}))
     assert table["class"].tolist() == [predicted["predicted"][0]] * 4
+    assert np.allclose(table["probability"], table["probability"][0], atol=1e-6)
+    transparent = np.dstack([pixels, np.full(pixels.shape[:2], 90, np.uint8)])
+    png = io.BytesIO()
+    Image.fromarray(transparent).save(png, "PNG")
+    table = model.predict(pd.DataFrame({"image": pd.Series([transparent, png.getvalue()], dtype=object)}))
     assert np.allclose(table["probability"], table["probability"][0], atol=1e-6)
     with pytest.raises(mlflow.MlflowException, match="image 1: text that is neither base64 nor the path of a file"):
         model.predict(pd.DataFrame({"image": ["/no/such/file.png"]}))

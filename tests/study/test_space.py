@@ -64,6 +64,11 @@ def test_every_kind_of_choice():
         ({"unfreeze": "all", "recipe": {"lr": {"from": "nan", "to": "1"}}}, "recipe.lr: --lr takes a number"),
         ({"unfreeze": "all", "recipe": {"epochs": {"from": "1", "to": "9", "step": "1.5"}}}, "recipe.epochs.step"),
         ({"unfreeze": "all", "recipe": {"lr": {"from": "0.1", "to": "0.2", "step": "1"}}}, "recipe.lr.step: must be"),
+        (
+            {"unfreeze": "all", "recipe": {"lr": {"from": "0.1", "to": "1", "step": "1e-9"}}},
+            "recipe.lr: has more than 10,000",
+        ),
+        ({"unfreeze": "all", "recipe": {"epochs": {"from": "1", "to": "50000"}}}, "recipe.epochs: has more than"),
         ({"unfreeze": "all", "recipe": {"lr": {"from": "0.1", "to": "1", "log": "yes"}}}, "recipe.lr.log: is true or"),
         (
             {"unfreeze": "all", "recipe": {"optimizer": {"from": "sgd", "to": "adamw"}}},

@@ -52,7 +52,7 @@ def test_a_study_of_somebody_else_is_left_alone(studies):
 
 
 def test_a_study_that_broke_off_before_it_was_one_is_made_anew(studies):
-    optuna.create_study(study_name="half", storage=studies.storage).set_user_attr("id", "ours")
+    optuna.create_study(study_name="half", storage=studies.storage, direction="maximize").set_user_attr("id", "ours")
     assert studies.definition("half") is None
     assert make(studies, "half").study_name == "half"
     assert studies.definition("half") == DEFINITION
@@ -188,7 +188,7 @@ def test_a_storage_that_cannot_be_used_is_one_sentence(url):
 
 def test_the_study_stays_out_of_mlflows_database():
     with pytest.raises(StudyError, match="MLflow's own database"):
-        require_separate("sqlite:///mlflow.db", f"sqlite:///{Path('mlflow.db').absolute()}")
+        require_separate("sqlite:///mlflow.db?timeout=9", f"sqlite:///../{Path.cwd().name}/mlflow.db")
     require_separate("sqlite:///optuna.db", "sqlite:///mlflow.db")
 
 
@@ -197,3 +197,9 @@ def test_names_of_sweeps(name):
     with pytest.raises(ConfigError, match="no name of a sweep"):
         checked_name(name)
     assert checked_name("a-1.b_C") == "a-1.b_C"
+
+
+def test_a_study_that_broke_off_with_other_objectives_is_left_alone(studies):
+    optuna.create_study(study_name="half", storage=studies.storage, direction="minimize").set_user_attr("id", "ours")
+    with pytest.raises(StudyError, match="for other objectives"):
+        make(studies, "half")

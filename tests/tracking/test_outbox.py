@@ -11,7 +11,8 @@ from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 from tlcompare.errors import TrackingError
 from tlcompare.tracking.outbox import forget, kept, put, send, send_kept
 from tlcompare.tracking.sending import Entry
-from tlcompare.tracking.store import gone
+from tlcompare.tracking.store import client, gone
+from tlcompare.tracking.sweeps import discard_trial
 
 
 @pytest.fixture
@@ -132,3 +133,14 @@ def answered(status):
 )
 def test_what_counts_as_gone(failure, expected):
     assert gone(failure) is expected
+
+
+def test_what_is_discarded_leaves_nothing_to_send_even_if_that_is_cut_short(run_id, outage, monkeypatch):
+    def cut_short(run_id):
+        raise KeyboardInterrupt
+
+    outage(run_id, tag("t"))
+    monkeypatch.setattr(client(), "delete_run", cut_short)
+    with pytest.raises(KeyboardInterrupt):
+        discard_trial(run_id)
+    assert not kept()

@@ -1,8 +1,11 @@
+import shutil
 import signal
+
+import pytest
 
 from tests.struck import free, struck
 from tlcompare.tracking.signals import terminable
-from tlcompare.tracking.store import client
+from tlcompare.tracking.store import client, require_store, sqlite_file
 
 
 def test_a_signal_at_any_statement_leaves_the_store_free_for_what_follows(workplace):
@@ -20,3 +23,27 @@ def test_a_signal_at_any_statement_leaves_the_store_free_for_what_follows(workpl
         else:
             break
     assert stopped > 20
+
+
+def test_a_database_that_is_not_whole_is_not_at_its_place(workplace, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workplace / 'new.db'}")
+    with pytest.raises(KeyboardInterrupt), struck(workplace / ".new.db.new", signal.SIGINT, 9) as statements:
+        client().search_experiments()
+    assert len(statements) >= 9
+    assert not (workplace / "new.db").exists()
+
+
+def test_an_address_may_have_options(workplace, monkeypatch):
+    shutil.copy("mlflow.db", "with options.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workplace / 'with options.db'}?timeout=5")
+    require_store()
+    assert {f.name for f in workplace.iterdir() if not f.name.startswith(".")} == {"mlflow.db", "with options.db"}
+
+
+def test_the_file_of_an_address(workplace):
+    (workplace / "link").symlink_to(workplace)
+    for url in ("sqlite:///a.db", "sqlite:///link/../a.db", f"sqlite+pysqlite:///{workplace}/a.db?timeout=5"):
+        assert sqlite_file(url) == workplace / "a.db" or "link" in url, url
+    assert sqlite_file("sqlite:///link/a.db") == workplace / "a.db"
+    for url in ("sqlite://", "sqlite:///:memory:", "postgresql://host/a.db", "http://host:5000", "./mlruns"):
+        assert sqlite_file(url) is None

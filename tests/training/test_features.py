@@ -13,7 +13,7 @@ from tests.conftest import write_image
 from tests.training.bench import Bench
 from tlcompare.backbones.registry import BUILT_IN
 from tlcompare.freezing.graph import between, cut_points, latest_cut
-from tlcompare.training.features import make_room
+from tlcompare.training.features import Features, make_room
 
 MODEL = "efficientnet_lite0"
 
@@ -292,3 +292,25 @@ def test_the_budget_holds_for_the_cuts_of_one_backbone_too(bench):
     stores = list((made.shared.features(made.images, made.compute).folder.parent).glob("*/*"))
     total = sum(f.stat().st_blocks * 512 for folder in stores for f in folder.iterdir())
     assert 0 < total <= 2_000_000
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_what_another_process_deletes_while_a_run_reads_it_stays_readable(bench, monkeypatch, after):
+    made = bench(augment="flip")
+    (cut,) = cuts_of(made, 20)
+    seen = made.feed([cut])
+    expected = [next(s.gather([s.slots[:8]])) for s in (seen.train, seen.val)]
+    fills, whole = [], Features.fill
+
+    def fill(self, *arguments):
+        filled = whole(self, *arguments)
+        fills.append(self)
+        if len(fills) == after:
+            make_room(0, 0, keep=[])
+        return filled
+
+    monkeypatch.setattr(Features, "fill", fill)
+    again = made.feed([cut])
+    assert len(fills) == 2
+    for stream, values in zip((again.train, again.val), expected, strict=True):
+        assert torch.equal(next(stream.gather([stream.slots[:8]])), values)

@@ -116,7 +116,9 @@ class HubWeights:
     def fetch(self) -> Path:
         import huggingface_hub.utils
         from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+        # Of the library that it sends with, which is another one from release to release.
+        from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
         cached = self.cached()
         if cached is not None:
@@ -124,7 +126,7 @@ class HubWeights:
         huggingface_hub.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         try:
             path = Path(hf_hub_download(self.repository, self.filename, revision=self.revision))
-        except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as e:
+        except (HTTPError, OSError) as e:
             raise WeightsError(f"cannot download {self}: {first_line(e)}", OFFLINE_HINT) from e
         if not _is_hub_content(path):
             path.resolve().unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from tlcompare.cli.evidence import compare, finalize, pick, probe, report
 from tlcompare.cli.sweeping import replicate, spaces, sweep
 from tlcompare.cli.training import doctor, layers, plan, predict, sync, train
 from tlcompare.errors import UserError
+from tlcompare.tracking.signals import terminable
 
 _ROOM, _RIGHTS = "Make room on the disk, then run the same command again.", "Check the rights of the file or folder."
 _OF_THE_DISK = {
@@ -23,6 +24,7 @@ _OF_THE_DISK = {
     errno.EROFS: _RIGHTS,
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
+    errno.ENOTDIR: "There is a file where a folder is needed: check the path.",
     errno.EMFILE: "Raise the limit of open files (ulimit -n), then run the same command again.",
 }
 
@@ -56,7 +58,7 @@ class _Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with _one_line():
+            with _one_line(), terminable():
                 return super().invoke(ctx)
         except UserError as e:
             if ctx.params.get("debug"):

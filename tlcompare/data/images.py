@@ -74,7 +74,7 @@ def decode(data: bytes) -> Image.Image:
         if image.width * image.height > MAX_PIXELS:
             raise DataError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}", _SHRINK)
         image.load()
-        return _to_rgb(_upright(image))
+        return to_rgb(_upright(image))
     except UnidentifiedImageError as e:
         raise DataError(f"not an image of a known format ({', '.join(FORMATS)})", _REPLACE) from e
     except Image.DecompressionBombError as e:
@@ -138,7 +138,12 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """The image in RGB, what is transparent laid on white, 16 bits brought to 8.
+
+    Raises:
+        DataError: its pixels have no known range.
+    """
     if image.mode == "F":
         raise DataError("floating-point pixels have no known range", _CONVERT)
     if image.mode.startswith("I"):

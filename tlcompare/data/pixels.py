@@ -206,9 +206,14 @@ def _parallel(work: Callable[[ImageFile], Any], files: list[ImageFile]) -> list[
 
 def _fingerprint(path: Path) -> str:
     try:
-        return sha256_of(path)
+        return "unreadable: no regular file" if _is_special(path) else sha256_of(path)
     except OSError as e:
         return f"unreadable: {e.strerror}"
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is a pipe, socket or device, which may never end."""
+    return path.exists() and not path.is_file()
 
 
 def _build(
@@ -227,6 +232,8 @@ def _build(
     def load(file: ImageFile) -> tuple[str, bytes] | str:
         try:
             file.path.encode()
+            if _is_special(root / file.path):
+                return "no regular file"
             data = (root / file.path).read_bytes()
             with large_ones_in_turn(data):
                 image = decode(data)

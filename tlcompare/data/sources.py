@@ -24,7 +24,6 @@ from tlcompare.files import (
     sealed,
     sha256_of,
     unsealed,
-    write_atomically,
 )
 
 
@@ -135,8 +134,6 @@ def _made(name: str, write: Callable[[Path], None]) -> Path:
     """A data set's folder in the cache; made, or made anew if it is not as it was written."""
     final = cache_dir() / "datasets" / name
     with locked(final):
-        if final.is_dir() and not (final / _MANIFEST).exists():  # it was made before there were manifests
-            write_atomically(final / _MANIFEST, sealed(_content(final)))
         if not final.is_dir() or unsealed(final / _MANIFEST) != _content(final):
             fresh = final.with_name(f".{name}.new")
             shutil.rmtree(fresh, ignore_errors=True)

@@ -16,7 +16,7 @@ from tlcompare.study.engines import Engine, InProcess, Job, NextJob, Outcome, Pr
 from tlcompare.study.planning import Quiet
 from tlcompare.study.reuse import cuts_worth_keeping
 from tlcompare.study.view import View, viewing
-from tlcompare.tracking.outbox import catch_up
+from tlcompare.tracking.outbox import catch_up, kept
 from tlcompare.tracking.reading import BASELINE, LoggedRun, replicates_of, sweep_run, trials_of, warning_if_opened
 from tlcompare.tracking.runs import RunLog, logged_config, ready
 from tlcompare.tracking.signals import stop_if_asked, terminable, undisturbed
@@ -160,19 +160,25 @@ class _Replication:
         catch_up()
 
     def end_running(self) -> None:
-        """After Ctrl-C: nothing is left running in MLflow."""
+        """After Ctrl-C: nothing is left running in MLflow, but what waits to be sent, its end among it."""
+        waiting = kept()
         for run in replicates_of(self._parent.run_id):
-            if run.status == "RUNNING":
+            if run.status == "RUNNING" and run.run_id not in waiting:
                 end_trial(run.run_id, "interrupted", "interrupted")
 
     def _there(self) -> set[tuple[str, int, int | None]]:
         """What has finished; what has not is discarded, to be run again."""
         there: set[tuple[str, int, int | None]] = set()
+        waiting = kept()
         for run in replicates_of(self._parent.run_id):
             if run.status == "FINISHED":
                 config = run.params
                 val_seed = None if config["val_seed"] == "None" else int(config["val_seed"])
                 there.add((run.tags["tlcompare.configuration"], int(config["seed"]), val_seed))
+            elif run.run_id in waiting:
+                raise TrackingError(
+                    f"run {run.run_id} has results that wait to be sent", "See what holds them up: tlcompare sync"
+                )
             else:
                 discard_trial(run.run_id)
         resplit = any(config.val_seed == config.seed for _, config in self._wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,8 @@ from tlcompare.freezing.layers import LayerList, build_and_trace
 from tlcompare.freezing.strategy import FreezePlan, make_plan, some_blocks, tail
 from tlcompare.preparation import configuration_key
 from tlcompare.study.space import HEAD_ALONE, AnyBlocks, Choices, Depth, Domain, Space, read_space, require_consistent
+
+_MOST_POINTS = 100_000
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,12 @@ class Search:
                 raise ConfigError(
                     f"--sampler grid: space {self.space.name} has endless choices for {', '.join(endless)}",
                     "Give a list, a step, or fix it with its option.",
+                )
+            if (points := math.prod(len(domain.values) for domain in domains.values())) > _MOST_POINTS:
+                raise ConfigError(
+                    f"--sampler grid: space {self.space.name} has {points:,} points for {model}, more than "
+                    f"{_MOST_POINTS:,}",
+                    "Give fewer values, or take another --sampler.",
                 )
             for values in itertools.product(*(domain.values for domain in domains.values())):
                 params = self._named(model) | dict(zip(domains, values, strict=True))

@@ -23,6 +23,7 @@ HEAD_ALONE = ("lr", "layer_decay", "head_first")
 
 _KEYS = ("about", "models", "sampler", "unfreeze", "recipe", "trials")
 _SNAPS = ("layer", "block")
+_MOST_VALUES = 10_000
 
 
 @dataclass(frozen=True)
@@ -349,7 +350,9 @@ class _Reader:
             whole = isinstance(low, int)
             if whole and log == "false":
                 step = step or 1
-            return Range(low, high, log == "true", step, whole)
+            if step is None or (high - low) / step < _MOST_VALUES:
+                return Range(low, high, log == "true", step, whole)
+            self.problem(place, f"has more than {_MOST_VALUES:,} values; take a larger step, or a log scale")
         return Choices((None,))
 
 

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -25,6 +24,7 @@ from tlcompare.files import cache_dir, first_line, locked
 from tlcompare.study.objective import Objective
 from tlcompare.study.space import Choices, Domain
 from tlcompare.tracking.signals import wholly
+from tlcompare.tracking.store import sqlite_file
 
 DEFAULT_STORAGE = "sqlite:///optuna.db"
 _POPULATION = 10  # Optuna's 50 would be one generation of a usual sweep, drawn at random
@@ -103,9 +103,9 @@ class Studies:
         if name not in self.names():
             return None
         study = self.load(name)
-        kept = study.user_attrs.get(_DEFINITION)
-        if kept is None and _ID in study.user_attrs:
+        if _is_blank(study):
             return None
+        kept = study.user_attrs.get(_DEFINITION)
         if kept is None:
             raise StudyError(f'the study "{name}" in {shown(self.url)} is not one of tlcompare', "Take another --name.")
         known = json.loads(kept)
@@ -128,7 +128,11 @@ class Studies:
     def create(
         self, name: str | None, definition: Definition, objectives: Sequence[Objective], taken: Collection[str] = ()
     ) -> optuna.Study:
-        """A new study; without a name, the space's with the next number that is neither in the storage nor `taken`."""
+        """A new study; without a name, the space's with the next number that is neither in the storage nor `taken`.
+
+        Raises:
+            StudyError: there is one of this name, or the storage cannot be used.
+        """
         with usable(self.url):
             better = {True: StudyDirection.MAXIMIZE, False: StudyDirection.MINIMIZE}
             directions = [better[o.maximize] for o in objectives]
@@ -143,10 +147,13 @@ class Studies:
                     break
                 except DuplicatedStudyError as e:
                     study = self.load(wanted)
-                    if name and _ID in study.user_attrs and _DEFINITION not in study.user_attrs:
+                    if name and _is_blank(study) and study.directions == directions:
                         break
                     if name:
-                        raise StudyError(f'the study "{name}" was made by somebody else just now', "Try again.") from e
+                        raise StudyError(
+                            f'the study "{name}" was made by somebody else just now, or for other objectives',
+                            "Try again, or take another --name.",
+                        ) from e
             study.set_user_attr(_ID, uuid.uuid4().hex)
             study.set_user_attr(_VERSION, __version__)
             study.set_user_attr(_FORMAT_KEY, _FORMAT)
@@ -168,6 +175,11 @@ class Studies:
             raise StudyError(f'the sweep "{name}" is already running on this machine', "Take another --name.") from e
 
 
+def _is_blank(study: optuna.Study) -> bool:
+    """Whether an attempt of this tool broke off before it had said what the study is for."""
+    return _ID in study.user_attrs and _DEFINITION not in study.user_attrs
+
+
 def _name_from(space_name: str) -> str:
     """The name of a space's file in the characters that a sweep's name may have."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", space_name).strip("-._")[:80] or "space"
@@ -184,8 +196,7 @@ def require_separate(storage: str, tracking_uri: str) -> None:
 
 
 def _place(url: str) -> str:
-    path = url.removeprefix("sqlite:///")
-    return url if path == url else str(Path(path).absolute())
+    return str(sqlite_file(url) or url)
 
 
 def shown(url: str) -> str:
@@ -204,7 +215,7 @@ def usable(url: str) -> Iterator[None]:
 def _unusable(url: str, e: Exception) -> StudyError:
     return StudyError(
         f"the study storage {shown(url)} cannot be used: {first_line(e)}",
-        "--storage takes a URL such as sqlite:///optuna.db or postgresql://USER@HOST/NAME.",
+        "--storage takes a URL such as sqlite:///optuna.db or postgresql://HOST/NAME.",
     )
 
 

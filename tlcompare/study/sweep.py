@@ -82,7 +82,9 @@ def sweep(request: Request) -> Swept:
     require_separate(url, tracking_uri())
     name = checked_name(request.name) if request.name else None
     studies = Studies(url)
-    with viewing() as view, terminable():
+    with viewing() as view, terminable(), ExitStack() as alone:
+        if name:
+            alone.enter_context(studies.alone(name))
         kept = studies.definition(name) if name else None
         limits = studies.load(name).user_attrs.get(_LIMITS, {}) if name and kept else {}
         if kept is None and name is not None and name in sweep_names():
@@ -97,11 +99,13 @@ def sweep(request: Request) -> Swept:
             raise
         if name and kept and (begun := studies.version(name)) != __version__:
             view.say(f"note: the sweep was begun with tlcompare {begun} and goes on with {__version__}")
-        if kept is None:
-            name = studies.create(name, plan.definition, plan.objectives, sweep_names()).study_name
-        assert name is not None
-        with studies.alone(name):
-            return _Sweep(studies, studies.load(name), plan, view).run()
+        if name is None or kept is None:
+            study = studies.create(name, plan.definition, plan.objectives, sweep_names())
+            if name is None:
+                alone.enter_context(studies.alone(study.study_name))
+        else:
+            study = studies.load(name)
+        return _Sweep(studies, study, plan, view).run()
 
 
 class _Sweep:

@@ -51,6 +51,8 @@ def load_model(uri: str) -> serving.Predictor:
             if description is None:
                 raise TrackingError(f"{uri} is not a model of this tool", serving.TAKE_URI)
             return serving.load(description.parent, uri)
+    except ImportError as e:
+        raise TrackingError(f"{uri} cannot be fetched: {first_line(e)}", "Install that package.") from e
     except (MlflowException, OSError) as e:
         raise TrackingError(f'no model "{uri}": {first_line(e)}', serving.TAKE_URI) from e
 

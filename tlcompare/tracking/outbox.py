@@ -14,12 +14,12 @@ from pathlib import Path
 from mlflow import MlflowException
 
 from tlcompare.errors import TrackingError, without_credentials
-from tlcompare.files import cache_dir, first_line, locked, new_folder, sealed, unsealed, write_atomically
+from tlcompare.files import cache_dir, first_line, locked, new_folder, sealed, unsealed
 from tlcompare.tracking.sending import SENDERS, Entry
 from tlcompare.tracking.store import gone, short_of_patience, shown_uri, store_id, undivided
 
 _TRY_AGAIN_S = 30.0
-_ENTRY, _FILES, _STORE = "entry.json", "files", "store.json"
+_ENTRY, _FILES = "entry.json", "files"
 _log = logging.getLogger(__name__)
 _failed_at: dict[str, float] = {}
 
@@ -85,9 +85,9 @@ def catch_up() -> None:
 
 
 def kept() -> list[str]:
-    """The runs of the current tracking store that wait to be sent."""
+    """The runs that wait to be sent to the current tracking store, and those of which nothing is left to read."""
     folders = [f for f in _root().glob("*") if f.is_dir() and not f.name.startswith(".")]
-    return sorted(f.name for f in folders if unsealed(f / _STORE) == store_id())
+    return sorted(f.name for f in folders if _store_of(f) in (store_id(), None))
 
 
 def forget(run_id: str) -> None:
@@ -131,13 +131,18 @@ def _reason(e: Exception) -> str:
 
 
 def _keep(folder: Path, entry: Entry) -> None:
-    if not (folder / _STORE).exists():
-        write_atomically(folder / _STORE, sealed(store_id()))
     last = max((int(e.name) for e in _entries(folder)), default=0)
     with new_folder(folder / f"{last + 1:06}") as made:
-        (made / _ENTRY).write_text(sealed({"kind": entry.kind, "body": entry.body}), encoding="utf-8")
+        record = {"store": store_id(), "kind": entry.kind, "body": entry.body}
+        (made / _ENTRY).write_text(sealed(record), encoding="utf-8")
         if entry.files:
             shutil.copytree(entry.files, made / _FILES)
+
+
+def _store_of(folder: Path) -> str | None:
+    """The store that the entries are for, by the first that is whole."""
+    records = (unsealed(entry / _ENTRY) for entry in _entries(folder))
+    return next((record["store"] for record in records if record), None)
 
 
 def _entries(folder: Path) -> list[Path]:

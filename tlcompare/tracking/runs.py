@@ -193,10 +193,23 @@ def run_name(config: RunConfig) -> str:
 
 
 def experiment_id(config: RunConfig) -> str:
-    """The experiment of a run, which is made if it is not there."""
+    """The experiment of a run, which is made if it is not there.
+
+    Raises:
+        TrackingError: it was deleted, or its name cannot be.
+        MlflowException: the store does not answer.
+    """
     name = config.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
-    with undivided():
-        return str(mlflow.set_experiment(name).experiment_id)
+    try:
+        with undivided():
+            return str(mlflow.set_experiment(name).experiment_id)
+    except mlflow.MlflowException as e:
+        if gone(e):
+            raise
+        raise TrackingError(
+            f'the experiment "{name}" cannot be used: {first_line(e)}',
+            "Restore it with mlflow experiments restore, or take another --experiment.",
+        ) from e
 
 
 def logged_config(uri: str) -> tuple[dict[str, Any], str]:

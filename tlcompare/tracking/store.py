@@ -8,14 +8,14 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import requests
 from mlflow import MlflowClient
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from tlcompare.errors import TrackingError, without_credentials
@@ -30,12 +30,21 @@ logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prin
 
 
 def client() -> MlflowClient:
-    """MLflow's client for the current tracking store, made once for each."""
-    return _client(str(mlflow.get_tracking_uri()))
+    """MLflow's client for the current tracking store, made once for each.
+
+    Raises:
+        TrackingError: the address is none of a store, or of one that cannot be opened.
+    """
+    try:
+        return _client(tracking_uri())
+    except (ImportError, SQLAlchemyError, ValueError) as e:
+        raise _unusable(e) from e
 
 
 @functools.cache
 def _client(uri: str) -> MlflowClient:
+    if file := sqlite_file(uri):
+        _make_database(file)
     return wholly(MlflowClient(uri)) if _is_a_file(uri) else MlflowClient(uri)
 
 
@@ -52,8 +61,18 @@ def tracking_uri() -> str:
 
 def store_id() -> str:
     """What tells this store apart from others, without a password in it."""
-    path = tracking_uri().removeprefix("sqlite:///")
-    return shown_uri() if path == tracking_uri() else f"sqlite:///{Path(path).absolute()}"
+    file = sqlite_file(tracking_uri())
+    return f"sqlite:///{file}" if file else shown_uri()
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file that an SQLAlchemy URL of SQLite names, however it is written; None for other URLs."""
+    if not _is_a_file(url):
+        return None
+    with suppress(SQLAlchemyError):
+        if (database := make_url(url).database) not in (None, "", ":memory:"):
+            return Path(str(database)).resolve()
+    return None
 
 
 def undivided() -> AbstractContextManager[None]:
@@ -103,24 +122,12 @@ def _for_now(status: int) -> bool:
     return status >= 500 or status in (408, 429)
 
 
-def store_problem() -> str:
-    """Why the tracking store cannot be used, found out within seconds; empty if it can."""
-    try:
-        _make_database()
-        with short_of_patience():
-            client().search_experiments(max_results=1)
-    except (mlflow.MlflowException, SQLAlchemyError, OSError) as e:
-        return without_credentials(first_line(e))
-    return ""
-
-
-def _make_database() -> None:
+def _make_database(path: Path) -> None:
     """Make a new SQLite file beside its place: MLflow takes up to a minute, and what it was killed over cannot be
     opened again."""
-    path = Path(tracking_uri().removeprefix("sqlite:///"))
-    if not tracking_uri().startswith("sqlite:///") or path.exists():
+    if path.exists():
         return
-    with locked(path.absolute()):
+    with locked(path):
         if not path.exists():
             unfinished = path.with_name(f".{path.name}.new")
             unfinished.unlink(missing_ok=True)
@@ -134,5 +141,13 @@ def require_store() -> None:
     Raises:
         TrackingError: it does not.
     """
-    if problem := store_problem():
-        raise TrackingError(f"the tracking store {shown_uri()} cannot be used: {problem}", remedy())
+    try:
+        with short_of_patience():
+            client().search_experiments(max_results=1)
+    except (mlflow.MlflowException, SQLAlchemyError, OSError) as e:
+        raise _unusable(e) from e
+
+
+def _unusable(e: Exception) -> TrackingError:
+    hint = f"Install that package. {remedy()}" if isinstance(e, ImportError) else remedy()
+    return TrackingError(f"the tracking store {shown_uri()} cannot be used: {first_line(e)}", hint)

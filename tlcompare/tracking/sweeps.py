@@ -122,8 +122,8 @@ def discard_trial(run_id: str) -> None:
         if client().get_run(run_id).info.status == "RUNNING":
             client().set_terminated(run_id, "KILLED")
         discard_models(run_id)
-        client().delete_run(run_id)
         forget(run_id)
+        client().delete_run(run_id)
 
 
 def discard_models(run_id: str) -> None:

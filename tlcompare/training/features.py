@@ -203,6 +203,10 @@ class Features:
             self._stores[cut.node] = FeatureStore(self.folder / cut.node, slots, cut.shape)
         return self._stores[cut.node]
 
+    def filled(self, cut: Cut) -> FeatureStore:
+        """The store at a cut as `fill` left it: it can be read even if another process has deleted it since."""
+        return self._stores[cut.node]
+
     def delete(self, cuts: Collection[Cut]) -> None:
         """Delete the stores at these cuts."""
         with locked(self.folder):

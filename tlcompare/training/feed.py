@@ -158,11 +158,14 @@ def make_feed(
         kept = [plan.cut] if there and config.cache_gb else cuts_to_keep(costs, wanted, config)
     start = costs.start(plan.cut, kept, wanted.images)
     computed = 0
+    stores: list[FeatureStore] = []
     try:
-        for features, slots in needs if start else ():
-            folders = [features.at(cut).folder for cut in kept]
-            make_room(features.lacking(kept, slots), room_for_features(config), folders)
-            computed += features.fill(kept, slots, progress)
+        if start:
+            folders = [features.at(cut).folder for features, _ in needs for cut in kept]
+            for features, slots in needs:
+                make_room(features.lacking(kept, slots), room_for_features(config), folders)
+                computed += features.fill(kept, slots, progress)
+                stores.append(features.filled(start))
     except (OSError, RuntimeError) as e:
         if isinstance(e, RuntimeError) and not out_of_memory(e):
             raise
@@ -171,10 +174,11 @@ def make_feed(
             features.delete(kept)
         start = None
     lead = None if plan.cut in (start, costs.points[0]) else backbone.part(start, plan.cut)
-    stores = [backbone.features(*key).at(start) if start else None for key in ((images, compute), (plain, exact))]
     return Feed(
-        train=Stream(images, stores[0], lead, compute, trained),
-        val=Stream(plain, stores[1], lead, exact, validated),
+        train=Stream(images, stores[0] if start else None, lead, compute, trained),
+        val=Stream(plain, stores[-1] if start else None, lead, exact, validated),
         computed=computed,
-        seconds=sum(f.at(start).seconds_per_image * len(slots) for f, slots in needs) if start else 0.0,
+        seconds=sum(s.seconds_per_image * len(slots) for s, (_, slots) in zip(stores, needs, strict=True))
+        if start
+        else 0.0,
     )
