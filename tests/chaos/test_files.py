@@ -165,7 +165,7 @@ def test_a_redirect_to_plain_http_is_refused(own_cache, site, tmp_path, monkeypa
     survived(12)
 
 
-@pytest.mark.parametrize("poison", ["change", "remove", "add", "manifest", "half deleted"])
+@pytest.mark.parametrize("poison", ["change", "remove", "add", "manifest"])
 def test_a_poisoned_data_set_is_made_anew(own_cache, survived, poison):
     root = find_source("digits").root
     victim = root / "3" / "0003.png"
@@ -176,15 +176,31 @@ def test_a_poisoned_data_set_is_made_anew(own_cache, survived, poison):
         victim.unlink()
     elif poison == "add":
         (root / "3" / "more.png").write_bytes(whole)
-    elif poison == "half deleted":
-        shutil.rmtree(root / "3")
-        (root / ".manifest.json").unlink()
     else:
         manifest = root / ".manifest.json"
         manifest.write_bytes(flip(manifest.read_bytes(), 999))
     find_source("digits")
     assert victim.read_bytes() == whole
     assert not (root / "3" / "more.png").exists()
+    survived(12)
+
+
+def test_a_data_set_is_whole_even_if_the_damaged_one_was_half_deleted(own_cache, monkeypatch, survived):
+    root = find_source("digits").root
+    (root / "3" / "0003.png").unlink()
+
+    def cut_short(folder, ignore_errors):
+        if folder.is_dir():
+            (folder / ".manifest.json").unlink()
+            whole(folder / "4")
+            raise KeyboardInterrupt
+
+    whole = shutil.rmtree
+    monkeypatch.setattr("tlcompare.data.sources.shutil.rmtree", cut_short)
+    with pytest.raises(KeyboardInterrupt):
+        find_source("digits")
+    monkeypatch.setattr("tlcompare.data.sources.shutil.rmtree", whole)
+    assert len(list(find_source("digits").root.rglob("*.png"))) == 1797
     survived(12)
 
 

@@ -24,6 +24,7 @@ from tlcompare.files import (
     sealed,
     sha256_of,
     unsealed,
+    write_atomically,
 )
 
 
@@ -134,14 +135,20 @@ def _made(name: str, write: Callable[[Path], None]) -> Path:
     """A data set's folder in the cache; made, or made anew if it is not as it was written."""
     final = cache_dir() / "datasets" / name
     with locked(final):
+        if final.is_dir() and not (final / _MANIFEST).exists():  # it was made before there were manifests
+            write_atomically(final / _MANIFEST, sealed(_content(final)))
         if not final.is_dir() or unsealed(final / _MANIFEST) != _content(final):
             fresh = final.with_name(f".{name}.new")
             shutil.rmtree(fresh, ignore_errors=True)
             with new_folder(fresh) as folder:
                 write(folder)
                 (folder / _MANIFEST).write_text(sealed(_content(folder)), encoding="utf-8")
-            shutil.rmtree(final, ignore_errors=True)
+            old = final.with_name(f".{name}.old")
+            shutil.rmtree(old, ignore_errors=True)
+            if final.is_dir():
+                final.rename(old)  # half deleted, it would look like one from before there were manifests
             fresh.rename(final)
+            shutil.rmtree(old, ignore_errors=True)
     return final
 
 

@@ -174,11 +174,10 @@ def make_feed(
             features.delete(kept)
         start = None
     lead = None if plan.cut in (start, costs.points[0]) else backbone.part(start, plan.cut)
+    read = zip(stores, needs, strict=True) if start else ()
     return Feed(
         train=Stream(images, stores[0] if start else None, lead, compute, trained),
         val=Stream(plain, stores[-1] if start else None, lead, exact, validated),
         computed=computed,
-        seconds=sum(s.seconds_per_image * len(slots) for s, (_, slots) in zip(stores, needs, strict=True))
-        if start
-        else 0.0,
+        seconds=sum(store.seconds_per_image * len(slots) for store, (_, slots) in read),
     )
