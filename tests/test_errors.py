@@ -161,6 +161,7 @@ TRIGGERS = {
         sweep --space badblock.yaml
         sweep --space report --probe --data photos --weights none
         sweep --name moved
+        sweep --name begun-elsewhere
         sweep --name proved # another process runs it
         sweep --name proved # another tracking store
         {SWEEP} --name newer # another process makes it meanwhile

@@ -166,26 +166,40 @@ def images_and_split(
 
 def announce(prepared: Prepared, reporter: Reporter) -> None:
     """Say what is about to train, and on what."""
-    plan, split, store, compute = prepared.plan, prepared.split, prepared.store, prepared.compute
+    plan, compute = prepared.plan, prepared.compute
     reporter.say(
         f"{plan.backbone}, unfreeze {plan.unfreeze}: {len(plan.layers)} of {plan.listed} layers, "
         f"{plan.trainable_parameters:,} of {plan.total_parameters:,} weights train; frozen up to {plan.cut.after}"
     )
-    reporter.say(
-        f"{store.name}: {len(split.train)} train, {len(split.val)} validation, {len(split.test)} test images "
-        f"in {len(store.classes)} classes; {compute.device_name}, {compute.precision}, {compute.threads} threads"
-    )
+    reporter.say(f"{images_of(prepared)}; {compute.device_name}, {compute.precision}, {compute.threads} threads")
     if prepared.config.weights == "none":
         reporter.say(f"weights: {prepared.weights}")
+    for note in notes_on_data(prepared):
+        reporter.say(note)
+
+
+def images_of(prepared: Prepared) -> str:
+    """How many images there are for what."""
+    split, store = prepared.split, prepared.store
+    return (
+        f"{store.name}: {len(split.train)} train, {len(split.val)} validation, {len(split.test)} test images "
+        f"in {len(store.classes)} classes"
+    )
+
+
+def notes_on_data(prepared: Prepared) -> list[str]:
+    """What is odd about the images, a sentence each."""
+    store, notes = prepared.store, []
     if store.bad:
-        reporter.say(f"left out {len(store.bad)} unusable file(s); the run keeps the list")
+        notes.append(f"left out {len(store.bad)} unusable file(s), listed in left_out.json")
     given = {f.part for f in store.files}
     if "train" in given and "val" not in given:
-        reporter.say(f"the data has no val folder: {prepared.config.val_fraction:.0%} of train are kept for validation")
+        notes.append(f"the data has no val folder: {prepared.config.val_fraction:.0%} of train are kept for validation")
     if loose := loose_images(prepared.source.root):
-        reporter.say(f"warning: {len(loose)} image file(s) beside the class folders are not used, such as {loose[0]}")
+        notes.append(f"warning: {len(loose)} image file(s) beside the class folders are not used, such as {loose[0]}")
     for why, groups in prepared.suspect_copies().items():
-        reporter.say(f"warning: {len(groups)} image(s) {why}, such as {' = '.join(groups[0])}; see suspect_copies.json")
+        notes.append(f"warning: {len(groups)} image(s) {why}, such as {' = '.join(groups[0])}; see suspect_copies.json")
+    return notes
 
 
 def _settle(config: RunConfig, compute: Compute, backbone: Backbone, source: Source) -> RunConfig:

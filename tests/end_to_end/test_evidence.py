@@ -38,11 +38,25 @@ def place(tmp_path_factory, template_database):
     for hue, name in enumerate(("red", "<i>green</i>".replace("/", "\u2215"), "blue")):
         for i in range(20):
             write_image(folder / "photos" / name / f"{i:02}.png", seed=100 * hue + i, hue=(hue + i % 2) % 3)
+    (folder / "photos" / "blue" / "broken.png").write_text("no image")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         shutil.copy(template_database, folder / "mlflow.db")
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
-        fixed = ["--data", "photos", "--val-fraction", "0.4", *FAST, 1, "--lr", "0.001", "--log-models", "none"]
+        fixed = [
+            "--data",
+            "photos",
+            "--val-fraction",
+            "0.4",
+            "--on-bad-image",
+            "skip",
+            *FAST,
+            1,
+            "--lr",
+            "0.001",
+            "--log-models",
+            "none",
+        ]
         swept = run("sweep", "--model", "efficientnet_lite0", *fixed, "--trials", 5, "--probe", "--seeds", 2)
         run("replicate", "--sweep", "default-1", "--top", 5, "--seeds", SEEDS)
         yield folder, swept
@@ -95,9 +109,20 @@ def test_replicates_have_the_same_seeds_which_chose_nothing(place):
     assert "compare      tlcompare compare --sweep default-1 --evidence" in place[1].stdout
 
 
+def test_what_is_odd_about_the_data_is_said_kept_and_reported(place):
+    said = place[1].stderr
+    assert re.match(r"photos: \d+ train, \d+ validation, \d+ test images in 3 classes\n", said)
+    assert "left out 1 unusable file(s)" in said
+    listed = json.loads(load_text(f"{parent().info.artifact_uri}/left_out.json"))
+    assert [b["path"] for b in listed] == ["blue/broken.png"]
+    run("report", "--sweep", "default-1", "-o", "odd.html")
+    assert "Of the data: left out 1 unusable file(s), listed in left_out.json." in (place[0] / "odd.md").read_text()
+
+
 def test_what_is_there_is_not_run_again(place):
     before = {r.info.run_id for r in below("replicate")}
     again = run("replicate", "--sweep", "default-1", "--top", 2, "--seeds", SEEDS)
+    assert re.search(r"4 baselines, and [012] others of the best 2\n", again.stderr)
     assert {r.info.run_id for r in below("replicate")} == before
     assert "replicated" in again.stdout
 

@@ -406,6 +406,13 @@ def test_mistakes_are_one_line_before_anything_runs(sweep, workplace, arguments,
     assert MlflowClient().get_experiment_by_name("tlcompare") is None
 
 
+def test_a_name_alone_goes_on_with_a_sweep_and_begins_none(tlcompare, workplace):
+    result = tlcompare("sweep", "--name", "mine")
+    assert result.exit_code == 2
+    assert f'there is no sweep "mine" to go on with in sqlite:///optuna.db, seen from {workplace}' in result.stderr
+    assert not Studies("sqlite:///optuna.db").names()
+
+
 def test_a_sweep_that_another_process_is_beginning_is_not_begun(sweep):
     studies = Studies("sqlite:///optuna.db")
     with studies.alone("mine"):

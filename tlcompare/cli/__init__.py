@@ -43,8 +43,11 @@ def _one_line() -> Iterator[None]:
     except click.exceptions.NoArgsIsHelpError:
         raise
     except click.UsageError as e:
-        where = e.ctx.command_path if e.ctx else "tlcompare"
-        raise _ShownError(f"{e.format_message()} See `{where} --help`.") from e
+        where, text = e.ctx.command_path if e.ctx else "tlcompare", e.format_message()
+        if isinstance(e, click.NoSuchOption):
+            near = [name for name in e.possibilities or () if "_" not in name]
+            text = click.NoSuchOption(e.option_name, possibilities=near).format_message()
+        raise _ShownError(f"{text} See `{where} --help`.") from e
 
 
 class _Group(click.Group):

@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from tlcompare.comparison.charts import COLOURS, FAINT, MARKS
 from tlcompare.comparison.evidence import Contender
@@ -103,7 +103,10 @@ def draw_costs(contenders: Sequence[Contender]) -> Figure:
             values = [c.mean(cost) for c in contenders]
             if min(values) > 0 and max(values) > 20 * min(values):
                 axes.set_xscale("log")
+                if max(values) < 200 * min(values):
+                    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
                 axes.xaxis.set_major_formatter(FuncFormatter(_plainly))
+                axes.xaxis.set_minor_formatter(NullFormatter())
             _tidy(axes)
     return figure
 
@@ -154,8 +157,10 @@ def _figure(height: float) -> tuple[Figure, Axes]:
 
 
 def _plainly(value: float, place: int | None) -> str:
-    """A number on a logarithmic axis, written out."""
-    return f"{value:,.3g}" if value < 1000 else f"{value:,.0f}"
+    """A number on a logarithmic axis, in few characters."""
+    if value < 1000:
+        return f"{value:.3g}"
+    return f"{value / 1e3:.3g}k" if value < 1e6 else f"{value / 1e6:.3g}M"
 
 
 def _tidy(axes: Axes) -> None:

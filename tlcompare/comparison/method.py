@@ -10,7 +10,7 @@ from tlcompare.comparison.document import Code, Part
 from tlcompare.comparison.findings import Findings
 from tlcompare.config import flag
 from tlcompare.study.space import presets
-from tlcompare.tracking.reading import OPENED_AT, LoggedRun, file_of
+from tlcompare.tracking.reading import NOTES, OPENED_AT, LoggedRun, file_of
 from tlcompare.tracking.sweeps import REPLICATED
 
 
@@ -43,6 +43,7 @@ def caveats(found: Findings) -> list[Part]:
         parts.append("**RANDOM WEIGHTS: nothing here was pretrained, so accuracies say nothing about transfer.**")
     if ", again " in evidence.sweep.tags.get(OPENED_AT, ""):
         parts.append("**The test set was opened more than once**: later choices may have known its scores.")
+    parts += [f"Of the data: {note}." for note in evidence.sweep.tags.get(NOTES, "").splitlines()]
     if first.trained_on is None:
         parts.append("All seeds share one split: another division of the images may rank close strategies otherwise.")
     if len(first.runs) < 6:

@@ -184,11 +184,10 @@ def _why(found: Diagnosis) -> str:
     gains = [c for c in found.classes if c.p <= 0.05 and c.recall.estimate > 0]
     losses = [c for c in found.classes if c.p <= 0.05 and c.recall.estimate < 0]
     parts = []
-    for verb, changed in (("gains", gains), ("loses", losses)):
+    for verb, changed in (("gain", gains), ("lose", losses)):
         listed = ", ".join(f"{c.name} ({c.recall.estimate * 100:+.1f})" for c in changed[:5])
-        parts.append(
-            f"recall {verb} in {len(changed)} of {len(found.classes)} classes{f': {listed}' if listed else ''}"
-        )
+        counted = f"recall is shown to {verb} in {len(changed)} of {len(found.classes)} classes"
+        parts.append(f"{counted}: {listed}" if listed else counted)
     gap, frozen_gap = found.unfrozen.gap, found.baseline.gap
     fit = (
         f"On the training images it is {found.unfrozen.mean('train/accuracy'):.2%} right, {gap * 100:+.2f} points more "

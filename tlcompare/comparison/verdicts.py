@@ -57,7 +57,7 @@ class Comparison:
     @property
     def why_undecided(self) -> str:
         """Why there is no verdict: too few seeds for any, or a difference within the noise."""
-        if self.difference.p <= ALPHA and self.flips.least * self.family > ALPHA:
+        if self.flips.least * self.family > ALPHA:
             return f"too few seeds: {self.family} comparisons need {seeds_needed(self.family)}"
         return "within the noise"
 

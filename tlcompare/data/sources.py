@@ -7,6 +7,7 @@ import shutil
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,13 +108,15 @@ def require_known(data: str) -> None:
     Raises:
         DataError: it is neither.
     """
-    root = Path(data).expanduser()
+    root, beside = Path(data).expanduser(), []
     if data in ("digits", "flowers") or data.startswith("torchvision:") or root.is_dir():
         return
+    with suppress(OSError):
+        beside = [str(Path(data).with_name(p.name)) for p in root.parent.iterdir() if p.is_dir()]
     what = "is a file, not a folder" if root.is_file() else "is no folder"
     raise DataError(
         f'--data "{data}" {what}',
-        f"{did_you_mean(data, ('digits', 'flowers'))} "
+        f"{did_you_mean(data, ('digits', 'flowers', *beside))} "
         "Give a folder of class folders, digits, flowers or torchvision:NAME.".strip(),
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 from tlcompare.backbones.registry import get_backbone
 from tlcompare.config import RunConfig, checked, flag, resolve
 from tlcompare.errors import ConfigError, StudyError, WeightsError
-from tlcompare.preparation import Prepared, Workbench, prepare
+from tlcompare.preparation import Prepared, Workbench, images_of, notes_on_data, prepare
 from tlcompare.probe import run_probe
 from tlcompare.study.objective import Objective, make_objectives
 from tlcompare.study.search import Candidate, Search, bind, models_of
@@ -64,6 +64,12 @@ class Request:
     storage: str | None = None
     probe: bool = False
     limits: Mapping[str, Any] | None = None
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it says at most which sweep, as is enough to go on with one."""
+        said = (self.space, self.models, self.options, self.maximize, self.minimize, self.sampler, self.pruner)
+        return not any((*said, self.probe, self.limits))
 
 
 @dataclass(frozen=True)
@@ -133,17 +139,22 @@ def make_plan(request: Request, kept: Definition | None, limits: Mapping[str, An
     workbench = Workbench()
     quiet = Quiet(say)
     prepared = {m: prepare(_first_of(search.always_first, m), quiet, workbench) for m in definition.models}
+    one = next(iter(prepared.values()))
+    for line in (images_of(one), *notes_on_data(one)):
+        say(line)
     if request.probe and kept is None:
-        probes = {model: [asdict(p) for p in run_probe(one, quiet)] for model, one in prepared.items()}
+        probes = {model: [asdict(p) for p in run_probe(each, quiet)] for model, each in prepared.items()}
         definition = replace(definition, probes=probes)
-        for model, rows in probes.items():
-            say(
-                f"the probe of {model} suggests {' and '.join(suggestions(as_probes(rows)))}, tried after the baselines"
-            )
     if definition.probes:
         suggested = {model: suggestions(as_probes(rows)) for model, rows in definition.probes.items()}
         search = replace(search, suggested=suggested)
         _require_learnable(definition, search)
+    if request.probe and kept is None:
+        for model, texts in search.suggested.items():
+            new = sum(c.config.model == model for c in search.always_first[len(search.baselines) :])
+            when = {len(texts): "tried after the baselines", 0: "which the baselines have already"}
+            said = when.get(new, "of which the baselines have one already")
+            say(f"the probe of {model} suggests {' and '.join(texts)}, {said}")
     cyclic = bool(space.trials) or definition.sampler == "grid"
     known = search.grid if cyclic else search.always_first
     chosen = {"trials": len(known) if cyclic else _TRIALS} | dict(limits) | dict(request.limits or {})

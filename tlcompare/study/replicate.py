@@ -58,7 +58,7 @@ def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: 
     """
     ready()
     parent = sweep_run(sweep)
-    chosen = _choose(trials_of(parent.run_id), sweep, top)
+    chosen, others = _choose(trials_of(parent.run_id), sweep, top)
     first = _FIRST_SEED + int(min(c.config.seed for c in chosen))
     wanted = [
         (c, replace(c.config, seed=seed, val_seed=seed if resplit else c.config.val_seed, run_name=None))
@@ -69,6 +69,7 @@ def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: 
     with viewing() as view, terminable(), alone_with(parent.run_id):
         if warning := warning_if_opened(parent):
             view.say(warning)
+        view.say(f"{len(chosen) - others} baselines, and {others} others of the best {top}")
         needed = seeds_for(list(Counter(c.config.model for c in chosen).values()))
         if seeds < needed:
             view.say(f"note: to prove all differences between {len(chosen)} configurations takes {needed} seeds")
@@ -96,8 +97,9 @@ def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: 
     )
 
 
-def _choose(trials: Sequence[LoggedRun], sweep: str, top: int) -> list[Choice]:
-    """The baselines that finished, and the `top` configurations with the best mean validation accuracy."""
+def _choose(trials: Sequence[LoggedRun], sweep: str, top: int) -> tuple[list[Choice], int]:
+    """The baselines that finished, and the `top` configurations with the best mean validation accuracy; and how many
+    of these are no baselines."""
     groups: dict[str, list[LoggedRun]] = {}
     for run in trials:
         if run.status == "FINISHED" and "val/accuracy" in run.metrics:
@@ -114,7 +116,7 @@ def _choose(trials: Sequence[LoggedRun], sweep: str, top: int) -> list[Choice]:
         found.append(Choice(key, resolve(options)))
     if not found:
         raise StudyError(f'--top 0: the sweep "{sweep}" has no baselines to run again', "Give --top 1 or more.")
-    return found
+    return found, len(found) - len(given)
 
 
 def _is_baseline(run: LoggedRun) -> bool:

@@ -15,12 +15,14 @@ from tlcompare.comparison.figures import sweep_charts
 from tlcompare.comparison.findings import luck
 from tlcompare.comparison.trials import trials_table
 from tlcompare.errors import TrackingError
+from tlcompare.preparation import notes_on_data
 from tlcompare.probe import log_probe
 from tlcompare.study.importance import importance
 from tlcompare.study.ledger import Ledger
 from tlcompare.study.objective import shown_value
 from tlcompare.study.planning import Plan
-from tlcompare.tracking.reading import LoggedRun, trials_of
+from tlcompare.tracking.reading import NOTES, LoggedRun, trials_of
+from tlcompare.tracking.record import log_odd_files
 from tlcompare.tracking.sweeps import CHAMPION, SweepLog, crown
 from tlcompare.tracking.views import how_to_open, save_view
 from tlcompare.training.probe import as_probes
@@ -43,6 +45,9 @@ def leave_description(log: SweepLog, name: str, storage: str, plan: Plan) -> Non
             **definition.options,
         }
     )
+    one = next(iter(plan.prepared.values()))
+    log.tags({NOTES: "\n".join(notes_on_data(one))[:5000]})
+    log_odd_files(log, one)
     save_view(log, name)
     log.text("space.yaml", yaml.safe_dump(dict(definition.space), sort_keys=False))
     log.json("sweep.json", asdict(definition))

@@ -21,6 +21,7 @@ SWEEP = "tlcompare.sweep"
 TRIAL = "tlcompare.trial"
 ROLE = "tlcompare.role"
 BASELINE = "tlcompare.baseline"
+NOTES = "tlcompare.data_notes"
 FINALISTS = "finalists.json"
 OPENED_AT, OPENED_BY = "tlcompare.test_opened_at", "tlcompare.test_opened_by"
 
@@ -61,7 +62,7 @@ def runs_of_experiment(name: str | None) -> list[LoggedRun]:
         experiment = client().get_experiment_by_name(name)
         if experiment is None:
             every = [e.name for e in client().search_experiments()]
-            hint = did_you_mean(name, every) or f"There are {', '.join(every[:10])}."
+            hint = did_you_mean(name, every) or f"There are {', '.join(every[:10])}: take one with --experiment."
             raise TrackingError(f'{shown_uri()} has no experiment "{name}"', hint)
         return _search([experiment.experiment_id], "attributes.status = 'FINISHED'")
 

@@ -85,10 +85,15 @@ def log_start(log: RunLog, prepared: Prepared) -> None:
     ]
     log.table("layers.csv", pd.DataFrame(listed))
     log.json("environment.json", _environment(prepared.compute))
+    log_odd_files(log, prepared)
+
+
+def log_odd_files(log: RunLog, prepared: Prepared) -> None:
+    """Log which files were left out, and which show the same image where that is odd."""
     if suspect := prepared.suspect_copies():
         log.json("suspect_copies.json", suspect)
-    if store.bad:
-        log.json("left_out.json", [asdict(b) for b in store.bad])
+    if prepared.store.bad:
+        log.json("left_out.json", [asdict(b) for b in prepared.store.bad])
 
 
 class EpochLog:
