@@ -1,10 +1,11 @@
 import re
 from html.parser import HTMLParser
 
+import pytest
 from matplotlib.figure import Figure
 
 from tlcompare.comparison.document import Code, Picture, Section, Table, as_html, as_markdown
-from tlcompare.comparison.drawings import as_svg, draw_probe
+from tlcompare.comparison.drawings import as_svg, draw_costs, draw_probe
 from tlcompare.training.probe import BlockProbe
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)> $x^2$ --> & `code`'
@@ -62,3 +63,18 @@ def test_ink_takes_the_colour_of_the_page():
     assert "stem" in svg
     assert "#000000" not in svg
     assert not re.search(r"<svg[^>]* (width|height)=", svg)
+
+
+@pytest.mark.parametrize("seconds", [(0.19, 4.07), (0.2, 900.0), (3.0, 3.5)])
+def test_axes_of_costs_have_numbers_that_can_be_read(contender, seconds):
+    fixed = {"cost/trainable_parameters": 1e6, "cost/model_mb": 13.0}
+    made = [contender(str(s), 0.9, **fixed, **{"cost/train_seconds": s}) for s in seconds]
+    figure = draw_costs(made)
+    as_svg(figure, "d")
+    axes = figure.axes[1]
+    low, high = axes.get_xlim()
+    ticks = [(place, label.get_text()) for place, label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)]
+    shown = [text for place, text in ticks if low <= place <= high]
+    assert len(shown) >= 3
+    assert all(re.fullmatch(r"[\d.,kM]+", text) for text in shown)
+    assert not [t.get_text() for t in axes.get_xticklabels(minor=True) if t.get_text()]

@@ -112,7 +112,7 @@ def require_known(data: str) -> None:
     if data in ("digits", "flowers") or data.startswith("torchvision:") or root.is_dir():
         return
     with suppress(OSError):
-        beside = [str(Path(data).with_name(p.name)) for p in root.parent.iterdir() if p.is_dir()]
+        beside = [str(Path(data).with_name(p.name)) for p in root.parent.iterdir() if p.is_dir() and not root.exists()]
     what = "is a file, not a folder" if root.is_file() else "is no folder"
     raise DataError(
         f'--data "{data}" {what}',
