@@ -59,6 +59,7 @@ def test_doctor_hides_passwords_and_reports_a_dead_store(tlcompare, monkeypatch)
         (["predict", "runs:/0000/model", __file__], "no model"),
         (["predict", "runs:/0000/model", "gone.png"], "gone.png cannot be read"),
         (["compare", "0000"], "0000"),
+        (["sweep", "--space", "9" * 5000], "999: File name too long. Give a shorter one."),
         (["compare", "--experiment", "nope"], 'has no experiment "nope"'),
         (["layers", "resnet51"], 'no backbone "resnet51"'),
         (["plan", "--model", "mobilenet", "--unfreeze", "1", "--classes", "5"], "nothing would train"),

@@ -17,6 +17,8 @@ from tlcompare.errors import UserError
 from tlcompare.tracking.signals import terminable
 
 _ROOM, _RIGHTS = "Make room on the disk, then run the same command again.", "Check the rights of the file or folder."
+_SHOWN = 200
+"""Characters of a file's name."""
 _OF_THE_DISK = {
     errno.ENOSPC: _ROOM,
     errno.EDQUOT: _ROOM,
@@ -25,6 +27,7 @@ _OF_THE_DISK = {
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
     errno.ENOTDIR: "There is a file where a folder is needed: check the path.",
+    errno.ENAMETOOLONG: "Give a shorter one.",
     errno.EMFILE: "Raise the limit of open files (ulimit -n), then run the same command again.",
 }
 
@@ -70,7 +73,7 @@ class _Group(click.Group):
         except OSError as e:
             if ctx.params.get("debug") or e.errno not in _OF_THE_DISK:
                 raise
-            where = f"{e.filename}: " if e.filename else ""
+            where = f"{str(e.filename)[:_SHOWN]}: " if e.filename else ""
             raise _ShownError(f"{where}{e.strerror}. {_OF_THE_DISK[e.errno]} What was finished stays.") from e
         except KeyboardInterrupt:
             click.echo(

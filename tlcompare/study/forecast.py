@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from tlcompare.config import RunConfig
 from tlcompare.freezing.graph import Cut
@@ -12,7 +11,7 @@ from tlcompare.study.planning import Plan, Request, make_plan
 from tlcompare.study.reuse import costs_of, cuts_worth_keeping, drawn, expected, wanted
 from tlcompare.study.studies import DEFAULT_STORAGE, Definition, Studies, checked_name, require_separate
 from tlcompare.study.view import duration
-from tlcompare.tracking.store import tracking_uri
+from tlcompare.tracking.store import sqlite_file, tracking_uri
 from tlcompare.training.reuse import Costs
 
 
@@ -81,8 +80,7 @@ def _kept(request: Request) -> tuple[Definition | None, dict[str, object], int]:
     url = request.storage or DEFAULT_STORAGE
     require_separate(url, tracking_uri())
     name = checked_name(request.name) if request.name else None
-    path = url.removeprefix("sqlite:///")
-    if path != url and not Path(path).exists():
+    if (file := sqlite_file(url)) and not file.exists():
         return None, {}, 0
     studies = Studies(url)
     kept = studies.definition(name) if name else None
