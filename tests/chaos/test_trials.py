@@ -184,7 +184,7 @@ def resources():
 
 
 def test_a_thousand_trials(place, photos, chaos, survived):
-    """Memory, open files, threads and processes do not grow, nor does the work per trial, by the median of CPU seconds."""
+    """Memory, open files, threads and processes do not grow, nor does the CPU time per trial, by the median."""
     if not chaos:
         pytest.skip("takes minutes; runs with --chaos")
     folder = place()
