@@ -407,9 +407,10 @@ def test_mistakes_are_one_line_before_anything_runs(sweep, workplace, arguments,
 
 
 def test_a_name_alone_goes_on_with_a_sweep_and_begins_none(tlcompare, workplace):
-    result = tlcompare("sweep", "--name", "mine")
-    assert result.exit_code == 2
-    assert f'there is no sweep "mine" to go on with in sqlite:///optuna.db, seen from {workplace}' in result.stderr
+    for dry in ((), ("--dry-run",)):
+        result = tlcompare("sweep", "--name", "mine", *dry)
+        assert result.exit_code == 2
+        assert f'there is no sweep "mine" to go on with in sqlite:///optuna.db, seen from {workplace}' in result.stderr
     assert not Studies("sqlite:///optuna.db").names()
 
 

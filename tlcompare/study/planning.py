@@ -15,7 +15,7 @@ from tlcompare.probe import run_probe
 from tlcompare.study.objective import Objective, make_objectives
 from tlcompare.study.search import Candidate, Search, bind, models_of
 from tlcompare.study.space import Choices, parse_space, presets, read_space
-from tlcompare.study.studies import Definition
+from tlcompare.study.studies import DEFAULT_STORAGE, Definition, shown
 from tlcompare.training.device import share_of_threads
 from tlcompare.training.epochs import Epoch
 from tlcompare.training.probe import as_probes, suggestions
@@ -123,6 +123,12 @@ def make_plan(request: Request, kept: Definition | None, limits: Mapping[str, An
     Raises:
         UserError: whatever would stop the sweep later.
     """
+    if kept is None and request.name and request.says_nothing:
+        raise StudyError(
+            f'there is no sweep "{request.name}" to go on with in {shown(request.storage or DEFAULT_STORAGE)}, '
+            f"seen from {Path.cwd()}",
+            "Go on with it where it was begun, or say what to begin: --data DIR, or --data digits.",
+        )
     objectives = make_objectives(request.maximize, request.minimize)
     definition = kept or _define(request, objectives, say)
     if kept is not None:

@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -92,11 +91,6 @@ def sweep(request: Request) -> Swept:
             raise StudyError(
                 f'{shown_uri()} holds a sweep "{name}" whose study is not in {shown(url)}',
                 "Go on with it from its folder or with its --storage, or take another --name.",
-            )
-        if kept is None and name is not None and request.says_nothing:
-            raise StudyError(
-                f'there is no sweep "{name}" to go on with in {shown(url)}, seen from {Path.cwd()}',
-                "Go on with it where it was begun, or say what to begin: --data DIR, or --data digits.",
             )
         try:
             plan = make_plan(request, kept, limits, view.say)

@@ -26,7 +26,7 @@ from tlcompare.tracking.alive import alive, died, settled
 from tlcompare.tracking.outbox import catch_up, kept, put, send
 from tlcompare.tracking.sending import Entry
 from tlcompare.tracking.signals import terminable
-from tlcompare.tracking.store import client, gone, remedy, require_store, short_of_patience, shown_uri, undivided
+from tlcompare.tracking.store import client, gone, require_store, short_of_patience, shown_uri, undivided, unusable
 
 DEFAULT_EXPERIMENT = "tlcompare"
 _RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")  # what MLflow calls a run that was given no name
@@ -144,7 +144,7 @@ def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[RunLog]:
             with short_of_patience(timeout=False):
                 log = RunLog(run_id or _begin(config))
         except (mlflow.MlflowException, OSError) as e:
-            raise TrackingError(f"the tracking store {shown_uri()} cannot be used: {first_line(e)}", remedy()) from e
+            raise unusable(e) from e
         with nullcontext() if in_sweep else alive(log.run_id):
             try:
                 beginning.close()

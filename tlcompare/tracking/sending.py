@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -100,31 +100,33 @@ def _model(run_id: str, entry: Entry) -> None:
         client().delete_logged_model(earlier.model_id)
     run = client().get_run(run_id).info
     logged = client().create_logged_model(run.experiment_id, "model", run_id, params=dict(entry.body))
-    try:
-        with tempfile.TemporaryDirectory() as temporary:
-            saved = Path(temporary) / "saved"
-            mlflow.pyfunc.save_model(
-                saved,
-                python_model=str(Path(serving.__file__)),
-                artifacts={"model": str(entry.files)},
-                code_paths=[str(Path(tlcompare.__file__).parent)],
-                signature=_signature(),
-                input_example=_example(),
-                pip_requirements=[f"{name}=={version(name)}" for name in _REQUIRED],
-                mlflow_model=Model(
-                    artifact_path=logged.artifact_location,
-                    model_uuid=logged.model_id,
-                    run_id=run_id,
-                    model_id=logged.model_id,
-                ),
-            )
-            client().log_model_artifacts(logged.model_id, str(saved))
+    with ExitStack() as unfinished, tempfile.TemporaryDirectory() as temporary:
+        unfinished.callback(_mark_failed, logged.model_id)
+        saved = Path(temporary) / "saved"
+        mlflow.pyfunc.save_model(
+            saved,
+            python_model=str(Path(serving.__file__)),
+            artifacts={"model": str(entry.files)},
+            code_paths=[str(Path(tlcompare.__file__).parent)],
+            signature=_signature(),
+            input_example=_example(),
+            pip_requirements=[f"{name}=={version(name)}" for name in _REQUIRED],
+            mlflow_model=Model(
+                artifact_path=logged.artifact_location,
+                model_uuid=logged.model_id,
+                run_id=run_id,
+                model_id=logged.model_id,
+            ),
+        )
+        client().log_model_artifacts(logged.model_id, str(saved))
         client().log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
         client().finalize_logged_model(logged.model_id, "READY")
-    except BaseException:
-        with suppress(MlflowException, OSError):
-            client().finalize_logged_model(logged.model_id, "FAILED")
-        raise
+        unfinished.pop_all()
+
+
+def _mark_failed(model_id: str) -> None:
+    with suppress(MlflowException, OSError):
+        client().finalize_logged_model(model_id, "FAILED")
 
 
 def _end(run_id: str, entry: Entry) -> None:

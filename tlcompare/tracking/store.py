@@ -38,7 +38,7 @@ def client() -> MlflowClient:
     try:
         return _client(tracking_uri())
     except (ImportError, SQLAlchemyError, ValueError) as e:
-        raise _unusable(e) from e
+        raise unusable(e) from e
 
 
 @functools.cache
@@ -145,9 +145,10 @@ def require_store() -> None:
         with short_of_patience():
             client().search_experiments(max_results=1)
     except (mlflow.MlflowException, SQLAlchemyError, OSError) as e:
-        raise _unusable(e) from e
+        raise unusable(e) from e
 
 
-def _unusable(e: Exception) -> TrackingError:
+def unusable(e: Exception) -> TrackingError:
+    """The error to raise for a store that failed."""
     hint = f"Install that package. {remedy()}" if isinstance(e, ImportError) else remedy()
     return TrackingError(f"the tracking store {shown_uri()} cannot be used: {first_line(e)}", hint)
