@@ -63,6 +63,7 @@ def test_kills_at_random_moments(place, photos, many, survived):
 
 
 POINTS = [
+    ("optuna", "create_study"),
     ("tlcompare.study.sweep", "ask"),
     ("tlcompare.study.sweep", "open_trial"),
     ("tlcompare.run", "EpochLog.add"),
@@ -93,13 +94,13 @@ def counted(file):
 
 
 def test_kills_at_every_named_point(place, photos, many, survived):
-    """The summary comes last; before it, every sitting takes the sweep at most one trial further."""
+    """The study comes first and the summary last; between, every sitting takes the sweep at most one trial further."""
     deaths = [(*point, when) for point in POINTS for when in ("before", "after")]
     for _ in range(many(1, 10)):
         folder = place()
         options = ["--epochs", 3, "--trials", 16, "--name", "s", "--pruner", "off", "--sampler", "random"]
         command = ["sweep", *MODEL, "--data", photos, *SMALL, *options]
-        for death in sorted(deaths, key=lambda d: (d[1] == "leave_summary", random.random())):
+        for death in sorted(deaths, key=lambda d: (d[1] != "create_study", d[1] == "leave_summary", random.random())):
 
             def before(death=death, folder=folder):
                 counted(folder / "epochs.txt")

@@ -45,24 +45,22 @@ def test_a_study_without_a_name_gets_the_next_number(studies):
     assert studies.definition("mine-3") is None
 
 
-def test_a_study_of_somebody_else_is_left_alone(studies):
-    optuna.create_study(study_name="theirs", storage=studies.storage).ask()
+@pytest.mark.parametrize("what", ["a trial", "an attribute"])
+def test_a_study_of_somebody_else_is_left_alone(studies, what):
+    theirs = optuna.create_study(study_name="theirs", storage=studies.storage)
+    theirs.ask() if what == "a trial" else theirs.set_user_attr("owner", "somebody")
     with pytest.raises(StudyError, match="not one of tlcompare"):
         studies.definition("theirs")
 
 
-def test_a_study_that_broke_off_before_it_was_one_is_made_anew(studies):
-    optuna.create_study(study_name="half", storage=studies.storage, direction="maximize").set_user_attr("id", "ours")
+@pytest.mark.parametrize("attributes", [{}, {"id": "ours"}, {"id": "ours", "version": "1", "format": 1}])
+def test_a_study_that_broke_off_before_it_was_one_is_made_anew(studies, attributes):
+    half = optuna.create_study(study_name="half", storage=studies.storage, direction="maximize")
+    for name, value in attributes.items():
+        half.set_user_attr(name, value)
     assert studies.definition("half") is None
     assert make(studies, "half").study_name == "half"
     assert studies.definition("half") == DEFINITION
-
-
-def test_an_empty_study_of_somebody_else_is_left_alone(studies):
-    optuna.create_study(study_name="theirs", storage=studies.storage)
-    with pytest.raises(StudyError, match="not one of tlcompare"):
-        studies.definition("theirs")
-    assert studies.names() == ["theirs"]
 
 
 def test_the_name_comes_from_the_file(studies):

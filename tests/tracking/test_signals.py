@@ -3,7 +3,10 @@ import signal
 import threading
 
 import pytest
+from mlflow import MlflowClient
 
+from tlcompare.config import RunConfig
+from tlcompare.tracking.runs import open_run
 from tlcompare.tracking.signals import stop_if_asked, terminable, whole
 
 
@@ -74,3 +77,17 @@ def test_what_is_whole_in_another_thread_does_not_hold_a_signal_back():
     finally:
         over.set()
         thread.join()
+
+
+def test_a_signal_that_comes_out_as_another_exception_interrupts_and_is_no_failure(workplace):
+    def turned():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except BaseException as e:
+            raise RuntimeError("what a callback from C makes of it") from e
+
+    with pytest.raises(SystemExit) as ended, terminable(), open_run(RunConfig()) as log:
+        turned()
+    assert ended.value.code == 143
+    run = MlflowClient().get_run(log.run_id)
+    assert (run.info.status, run.data.tags["tlcompare.state"]) == ("KILLED", "interrupted")

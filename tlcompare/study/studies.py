@@ -176,8 +176,8 @@ class Studies:
 
 
 def _is_blank(study: optuna.Study) -> bool:
-    """Whether an attempt of this tool broke off before it had said what the study is for."""
-    return _ID in study.user_attrs and _DEFINITION not in study.user_attrs
+    """Whether an attempt broke off before it had said what the study is for; nothing is in it then."""
+    return not study.trials and set(study.user_attrs) <= {_ID, _VERSION, _FORMAT_KEY}
 
 
 def _name_from(space_name: str) -> str:

@@ -25,7 +25,7 @@ from tlcompare.files import first_line
 from tlcompare.tracking.alive import alive, died, settled
 from tlcompare.tracking.outbox import catch_up, kept, put, send
 from tlcompare.tracking.sending import Entry
-from tlcompare.tracking.signals import terminable
+from tlcompare.tracking.signals import asked_to_stop, terminable
 from tlcompare.tracking.store import client, gone, require_store, short_of_patience, shown_uri, undivided, unusable
 
 DEFAULT_EXPERIMENT = "tlcompare"
@@ -152,12 +152,12 @@ def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[RunLog]:
             except Pruned as e:
                 status, state, reason = "KILLED", "pruned", str(e)
                 raise
-            except (KeyboardInterrupt, SystemExit):
-                status, state, reason = "KILLED", "interrupted", "interrupted"
-                raise
             except BaseException as e:
-                status, state = "FAILED", "failed"
-                reason = str(e) if isinstance(e, UserError) else f"{type(e).__name__}: {first_line(e)}"
+                if isinstance(e, KeyboardInterrupt | SystemExit) or asked_to_stop():
+                    status, state, reason = "KILLED", "interrupted", "interrupted"
+                else:
+                    status, state = "FAILED", "failed"
+                    reason = str(e) if isinstance(e, UserError) else f"{type(e).__name__}: {first_line(e)}"
                 raise
             finally:
                 reasons = {"tlcompare.reason": without_credentials(reason)[:4000]} if reason else {}

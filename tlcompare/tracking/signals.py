@@ -29,7 +29,10 @@ _within: list[bool] = []
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does: by an exception, and by `stop_if_asked` should that get lost."""
+    """SIGTERM ends the block as Ctrl-C does: by an exception, and by `stop_if_asked` should that get lost.
+
+    What a signal's exception has become on its way is that exception again at the end of the block.
+    """
     if signal.getsignal(signal.SIGTERM) is _stop or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -39,10 +42,18 @@ def terminable() -> Iterator[None]:
         signal.signal(signal.SIGINT, _stop)
     try:
         yield
+    except Exception:
+        stop_if_asked()
+        raise
     finally:
         _signals.clear()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def asked_to_stop() -> bool:
+    """Whether a signal has come, even if its exception was lost or became another one on its way."""
+    return bool(_signals)
 
 
 def stop_if_asked() -> None:
