@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import types
 import typing
@@ -213,6 +214,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: no such file, not YAML, not a mapping, or a key written twice.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "it is no file")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(
@@ -287,6 +290,10 @@ def _convert(name: str, value: Any) -> Any:
     if not isinstance(value, str | int | float) or isinstance(value, bool):
         raise problem
     if kind is str:
+        try:
+            str(value).encode()
+        except UnicodeEncodeError as e:
+            raise ValueError(f"{flag(name)} is not valid UTF-8: {value!a:.80}") from e
         return str(value)
     try:
         number = kind(value) if kind is float or isinstance(value, int | str) else int(str(value))

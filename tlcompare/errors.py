@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 _USER = re.compile(r"(?<=://)(?:[^:/@\s]*:\S*|[^/\s]+)@")
-_SECRET = re.compile(r"(?i)(?<=[?&])([\w-]*(?:password|passwd|pwd|token|secret|signature|key)=)[^&\s\"']+")
+_SECRET = re.compile(
+    r"(?i)((?:[?&;#]|%3B)[\w-]*(?:password|passwd|pwd|token|secret|signature|sig|key|odbc_connect)(?:=|%3D))[^&;#\s\"']+"
+)
 
 
 class UserError(Exception):

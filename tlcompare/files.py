@@ -24,8 +24,8 @@ def cache_dir() -> Path:
     """Where stores and data sets are kept: TLCOMPARE_CACHE, else tlcompare under the user's cache folder."""
     chosen = os.environ.get("TLCOMPARE_CACHE")
     if chosen:
-        return Path(chosen).expanduser().absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().absolute() / "tlcompare"
+        return expanded(chosen).absolute()
+    return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache").absolute() / "tlcompare"
 
 
 def sha256_of(path: Path) -> str:
@@ -164,6 +164,23 @@ def folder_size(path: Path) -> int:
 def is_of_the_disk(e: Exception) -> bool:
     """Whether the disk is full or broken, which is no fault of what was to be written."""
     return isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
+def is_of_the_machine(e: Exception) -> bool:
+    """Whether this machine lacks room, memory or processes, whatever was to be done."""
+    return is_of_the_disk(e) or (isinstance(e, OSError) and e.errno in (errno.ENOMEM, errno.EAGAIN, errno.EMFILE))
+
+
+def expanded(path: str) -> Path:
+    """The path with `~` written out.
+
+    Raises:
+        UserError: it names a user who has no home here.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as e:
+        raise UserError(f'"{path}": {first_line(e)}', "Write the path out.") from e
 
 
 def first_line(e: BaseException) -> str:

@@ -26,6 +26,7 @@ from tlcompare.training.fit import fit
 from tlcompare.training.heads import fit_head, vectors_fit
 from tlcompare.training.latency import KIND, measure
 from tlcompare.training.measured import folder
+from tlcompare.training.memory import enough_memory
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ def train(config: RunConfig, expected_digest: str | None = None) -> RunResult:
         if expected_digest and expected_digest != prepared.store.digest:
             reporter.say("warning: the images are not those of the earlier run; expect another result")
         with open_run(config) as log:
-            result = _train(log, prepared, reporter, workbench)
-        _checkpoint(prepared).delete()
+            result, checkpoint = _train(log, prepared, reporter, workbench)
+        checkpoint.delete()
         return result
 
 
@@ -92,8 +93,8 @@ def train_child(
     """
     with open_run(config, run_id) as log:
         prepared = prepare(config, reporter, workbench)
-        result = _train(log, prepared, reporter, workbench, keep_model, ahead, kept)
-    _checkpoint(prepared).delete()
+        result, checkpoint = _train(log, prepared, reporter, workbench, keep_model, ahead, kept)
+    checkpoint.delete()
     return result
 
 
@@ -105,8 +106,8 @@ def _train(
     keep_model: Callable[[Mapping[str, float]], bool] = lambda metrics: True,
     ahead: Sequence[RunConfig] = (),
     kept: Sequence[str] | None = None,
-) -> RunResult:
-    """The part of a run that happens inside its MLflow run."""
+) -> tuple[RunResult, Checkpoint]:
+    """The part of a run that happens inside its MLflow run; its checkpoint is to be deleted once that has ended."""
     config, compute, store, split = prepared.config, prepared.compute, prepared.store, prepared.split
     preprocessing, plan, layers = prepared.backbone.preprocessing, prepared.plan, prepared.layers
     log_start(log, prepared)
@@ -138,12 +139,14 @@ def _train(
         reporter.epoch(epoch)
 
     suffix = prepared.shared.compiled(plan.cut) if config.compile else None
-    checkpoint = _checkpoint(prepared)
+    checkpoint = Checkpoint(prepared.shared.digest, store, split, config, compute, feed.start)
     fitting: Callable[..., Fitted] = partial(fit, suffix=suffix, checkpoint=checkpoint, on_notice=reporter.say)
     if not plan.parameters and vectors_fit(feed, layers.features):
         fitting = partial(fit_head, ahead=ahead, trained=workbench.heads)
     try:
-        fitted = fitting(model, layers, plan, feed, split, config, compute, on_step=reporter.step, on_epoch=on_epoch)
+        with enough_memory():
+            reports = {"on_step": reporter.step, "on_epoch": on_epoch}
+            fitted = fitting(model, layers, plan, feed, split, config, compute, **reports)
     except (Pruned, TrainingError):
         checkpoint.delete()
         raise
@@ -168,8 +171,4 @@ def _train(
         log_model(log.run_id, model, prepared.backbone, store.classes, names)
     log.scores(metrics, dataset)
     log_end(log, prepared, fitted, scores, latency, model_kept=kept_model)
-    return RunResult(log.run_id, prepared, metrics)
-
-
-def _checkpoint(prepared: Prepared) -> Checkpoint:
-    return Checkpoint(prepared.shared.digest, prepared.store, prepared.split, prepared.config, prepared.compute)
+    return RunResult(log.run_id, prepared, metrics), checkpoint

@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from tlcompare.backbones.registry import Backbone, get_backbone
-from tlcompare.data.images import Preprocessing, decode, square, to_rgb
+from tlcompare.data.images import MAX_PIXELS, Preprocessing, decode, large_ones_in_turn, pixels_of, square, to_rgb
 from tlcompare.data.views import normalise
 from tlcompare.errors import DataError, TrackingError
 from tlcompare.files import first_line, sha256_of
@@ -35,7 +35,7 @@ DESCRIPTION_FILE = "model.json"
 _FORMAT = 2
 """The first had no digests."""
 _BATCH = 64
-_MOST_IMAGES, _MOST_BYTES = 256, 64 * 2**20
+_MOST_IMAGES, _MOST_BYTES, _MOST_PIXELS = 256, 64 * 2**20, 2 * MAX_PIXELS
 """In one request to a server."""
 TAKE_URI = "Take the URI from the run's page."
 _RESTORE = "Restore it, or train it again."
@@ -63,7 +63,7 @@ class Predictor:
         pixels = []
         for number, image in enumerate(images, start=1):
             try:
-                pixels.append(torch.from_numpy(square(_to_image(image), self.preprocessing).copy()).permute(2, 0, 1))
+                pixels.append(torch.from_numpy(self._square(image)).permute(2, 0, 1))
             except DataError as e:
                 raise DataError(f"image {number}: {e.what}", e.hint) from e
         if not pixels:
@@ -74,6 +74,11 @@ class Predictor:
                 x = normalise(chunk, self.preprocessing.mean, self.preprocessing.std)
                 parts.append(self.model(x).softmax(1).numpy())
         return np.concatenate(parts)
+
+    def _square(self, image: Any) -> NDArray[np.uint8]:
+        data = image if isinstance(image, np.ndarray) else _bytes_of(image)
+        with large_ones_in_turn(data if isinstance(data, bytes) else b""):
+            return square(_to_image(data), self.preprocessing).copy()
 
     def table(self, images: Iterable[Any]) -> pd.DataFrame:
         """One row per image: `class`, its `probability`, and `probabilities` of every class by name."""
@@ -112,33 +117,33 @@ def load(folder: Path, shown_as: str = "") -> Predictor:
     name = shown_as or folder
     try:
         description = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
-        if description["format"] > _FORMAT:
+        kind = description["format"]
+        if kind > _FORMAT:
             raise TrackingError(
-                f"the model in {name} is of format {description['format']}, this version reads up to {_FORMAT}",
-                "Upgrade tlcompare.",
+                f"the model in {name} is of format {kind}, this version reads up to {_FORMAT}", "Upgrade tlcompare."
             )
-        if description["format"] > 1 and (
+        if ("sha256" in description or kind != 1) and (
             description["sha256"] != _digest(description)
             or description["weights_sha256"] != sha256_of(folder / WEIGHTS_FILE)
         ):
             raise TrackingError(f"the model in {name} is not as it was written", _RESTORE)
-        backbone = get_backbone(description["backbone"])
+        backbone, classes = get_backbone(description["backbone"]), tuple(map(str, description["classes"]))
         shown: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in description["preprocessing"].items()
         }
         preprocessing = Preprocessing(**shown)
         weights = load_file(folder / WEIGHTS_FILE)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as e:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as e:
         raise TrackingError(f"{name} holds no model of this tool: {first_line(e)}", TAKE_URI) from e
     layers = trace(backbone.at_size(preprocessing.size), backbone.build())
-    model = Classifier(layers, latest_cut(layers, ()), len(description["classes"]), dropout=0.0)
+    model = Classifier(layers, latest_cut(layers, ()), len(classes), dropout=0.0)
     if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in model.weights().items()}:
         raise TrackingError(f"the weights in {name} are not those of {backbone.name}", _RESTORE)
     with torch.no_grad():
         for name, tensor in model.weights().items():
             tensor.copy_(weights[name])
     model.to(memory_format=torch.channels_last)
-    return Predictor(model.eval(), preprocessing, tuple(description["classes"]))
+    return Predictor(model.eval(), preprocessing, classes)
 
 
 def _digest(description: Mapping[str, Any]) -> str:
@@ -170,30 +175,46 @@ def _within_limits(images: list[Any]) -> list[Any]:
     Raises:
         DataError: it cannot.
     """
+    if not _behind_a_server():
+        return images
     size = sum(len(image) for image in images if isinstance(image, bytes | str))
-    if _behind_a_server() and (len(images) > _MOST_IMAGES or size > _MOST_BYTES):
+    if len(images) > _MOST_IMAGES or size > _MOST_BYTES:
         raise DataError(
             f"{len(images)} images of {size:,} bytes are more than a request may have",
             f"Send at most {_MOST_IMAGES} of {_MOST_BYTES:,} bytes in all.",
         )
+    if (pixels := sum(map(_pixels_in, images))) > _MOST_PIXELS:
+        raise DataError(f"{pixels:,} pixels are more than a request may have", f"Send at most {_MOST_PIXELS:,} in all.")
     return images
 
 
-def _to_image(image: Any) -> Image.Image:
+def _pixels_in(image: Any) -> int:
+    try:
+        return pixels_of(_bytes_of(image))
+    except DataError:  # which is said when its turn comes, with its number
+        return 0
+
+
+def _to_image(image: bytes | NDArray[np.uint8]) -> Image.Image:
+    if isinstance(image, bytes):
+        return decode(image)
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in image.shape:
+        raise DataError(f"an array of {image.dtype}, shape {image.shape}", _TAKES)
+    try:
+        return to_rgb(Image.fromarray(image))
+    except TypeError as e:
+        raise DataError(f"an array of shape {image.shape}", _TAKES) from e
+
+
+def _bytes_of(image: Any) -> bytes:
+    """The content of an image's file."""
     if isinstance(image, bytes | bytearray | memoryview):
-        return decode(bytes(image))
-    if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in image.shape:
-            raise DataError(f"an array of {image.dtype}, shape {image.shape}", _TAKES)
-        try:
-            return to_rgb(Image.fromarray(image))
-        except TypeError as e:
-            raise DataError(f"an array of shape {image.shape}", _TAKES) from e
+        return bytes(image)
     if isinstance(image, str | Path) and not _behind_a_server() and _is_file(image):
-        return decode(Path(image).read_bytes())
+        return Path(image).read_bytes()
     if isinstance(image, str):
         try:
-            return decode(base64.b64decode(image, validate=True))
+            return base64.b64decode(image, validate=True)
         except ValueError as e:
             raise DataError("text that is neither base64 nor the path of a file", _TAKES) from e
     raise DataError(f"{image!r:.60} is no image", _TAKES)

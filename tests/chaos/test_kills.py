@@ -26,6 +26,7 @@ def finished():
 
 def whole(count):
     """A sweep of `count` trials is complete."""
+    assert not [r.data.tags["tlcompare.reason"] for r in children("s") if r.info.status == "FAILED"]
     assert_they_agree("s", count)
     assert {t.state for t in study("s").trials} == {TrialState.COMPLETE}
     assert parent("s").info.status == "FINISHED"

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tlcompare.errors import WeightsError
-from tlcompare.files import download, first_line, sha256_of
+from tlcompare.files import download, expanded, first_line, sha256_of
 
 StateDict = dict[str, Tensor]
 OFFLINE_HINT = "With a network, run it once and they are cached; or give a file: --weights FILE.safetensors"
@@ -115,7 +115,7 @@ class HubWeights:
 
     def fetch(self) -> Path:
         import huggingface_hub.utils
-        from huggingface_hub import hf_hub_download
+        from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
         # Of the library that it sends with, which is another one from release to release.
         from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
@@ -125,6 +125,10 @@ class HubWeights:
             return cached
         huggingface_hub.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         try:
+            address = hf_hub_url(self.repository, self.filename, revision=self.revision)
+            leads_to = get_hf_file_metadata(address).location
+            if address.startswith("https:") and not leads_to.startswith("https:"):
+                raise WeightsError(f"{self} leads to {leads_to}, which is not encrypted", OFFLINE_HINT)
             path = Path(hf_hub_download(self.repository, self.filename, revision=self.revision))
         except (HTTPError, OSError) as e:
             raise WeightsError(f"cannot download {self}: {first_line(e)}", OFFLINE_HINT) from e
@@ -168,7 +172,7 @@ def load_weights(
             raise WeightsError("nobody publishes weights for this backbone", "Give --weights FILE or --weights none")
         path, shown = source.fetch(), str(source)
     else:
-        path = Path(choice).expanduser()
+        path = expanded(choice)
         shown = f"{path.name} sha256:{sha256_of(path)[:16]}" if path.is_file() else ""
     state = read_state(path)
     if choice == "default" and isinstance(source, PackagedWeights) and source.in_order:
@@ -219,9 +223,13 @@ def read_state(path: Path) -> StateDict:
             f"{path} is damaged or not a weights file: {first_line(e)}", "Save or download it again."
         ) from e
     state = state.get("state_dict", state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(f"{path} is no state dict", "Save one: names mapped to tensors, and nothing else.")
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) and _is_plain(v) for v in state.values()):
+        raise WeightsError(f"{path} is no state dict", "Save one: names mapped to plain tensors, and nothing else.")
     return dict(state)
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    return tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
 
 
 def _is_hub_content(path: Path) -> bool:

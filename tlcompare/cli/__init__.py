@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,8 @@ from tlcompare import __version__
 from tlcompare.cli.evidence import compare, finalize, pick, probe, report
 from tlcompare.cli.sweeping import replicate, spaces, sweep
 from tlcompare.cli.training import doctor, layers, plan, predict, sync, train
-from tlcompare.errors import UserError
+from tlcompare.errors import UserError, without_credentials
+from tlcompare.escaping import harmless
 from tlcompare.tracking.signals import terminable
 
 _ROOM, _RIGHTS = "Make room on the disk, then run the same command again.", "Check the rights of the file or folder."
@@ -29,13 +31,23 @@ _OF_THE_DISK = {
     errno.ENOTDIR: "There is a file where a folder is needed: check the path.",
     errno.ENAMETOOLONG: "Give a shorter one.",
     errno.EMFILE: "Raise the limit of open files (ulimit -n), then run the same command again.",
+    errno.ENOMEM: "End what else needs memory here, then run the same command again.",
+    errno.EAGAIN: "End some of the processes here, then run the same command again.",
+    errno.ENOENT: "Check the path.",
+    errno.EISDIR: "There is a folder where a file is needed: check the path.",
+    errno.EEXIST: "Something else is there: check the path.",
+    errno.ELOOP: "Links lead in a circle there: check the path.",
+    errno.ENOLCK: "Files cannot be locked there: set TLCOMPARE_CACHE, or work, on a local disk.",
 }
 
 
 class _ShownError(click.ClickException):
-    """A user's mistake: one line, exit code 2."""
+    """A user's mistake: one line, in which nothing steers a terminal, and exit code 2."""
 
     exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        super().__init__(harmless(" ".join(message.split())))
 
 
 @contextmanager
@@ -53,6 +65,11 @@ def _one_line() -> Iterator[None]:
         raise _ShownError(f"{text} See `{where} --help`.") from e
 
 
+def _show_traceback(ctx: click.Context) -> None:
+    if ctx.params.get("debug"):
+        click.echo(without_credentials(traceback.format_exc()), err=True)
+
+
 class _Group(click.Group):
     """Turns a user's mistake into one line; `--debug`, anywhere on the line, shows the traceback."""
 
@@ -67,12 +84,12 @@ class _Group(click.Group):
             with _one_line(), terminable():
                 return super().invoke(ctx)
         except UserError as e:
-            if ctx.params.get("debug"):
-                raise
-            raise _ShownError(" ".join(str(e).split())) from e
+            _show_traceback(ctx)
+            raise _ShownError(str(e)) from e
         except OSError as e:
-            if ctx.params.get("debug") or e.errno not in _OF_THE_DISK:
+            if e.errno not in _OF_THE_DISK:
                 raise
+            _show_traceback(ctx)
             where = f"{str(e.filename)[:_SHOWN]}: " if e.filename else ""
             raise _ShownError(f"{where}{e.strerror}. {_OF_THE_DISK[e.errno]} What was finished stays.") from e
         except KeyboardInterrupt:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
 from tlcompare.cli.options import SWITCH, either_spelling, fixing_options, listed, seconds
 from tlcompare.config import resolve
+from tlcompare.files import expanded
 from tlcompare.study.space import SAMPLERS
 
 _TOP = 5
@@ -27,7 +27,7 @@ _TOP = 5
 )
 @either_spelling(
     "--trials",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 100_000),
     help="Trials in all, with those of earlier sittings. [default: 40, or the whole grid or list]",
 )
 @either_spelling(
@@ -81,7 +81,7 @@ _TOP = 5
 )
 @either_spelling(
     "--seeds",
-    type=click.IntRange(2),
+    type=click.IntRange(2, 1000),
     help="Afterwards run the five best configurations and the baselines with so many further seeds: see `replicate`.",
 )
 @fixing_options
@@ -173,7 +173,9 @@ def sweep(
     show_default=True,
     help="How many configurations, by mean validation accuracy.",
 )
-@either_spelling("--seeds", type=click.IntRange(2), default=10, show_default=True, help="Seeds for each configuration.")
+@either_spelling(
+    "--seeds", type=click.IntRange(2, 1000), default=10, show_default=True, help="Seeds for each configuration."
+)
 @either_spelling(
     "--resplit",
     is_flag=True,
@@ -211,7 +213,7 @@ def spaces(space: str | None) -> None:
 
     if space is not None:
         read_space(space)
-        click.echo(presets().get(space, Path(space)).read_text(encoding="utf-8").rstrip())
+        click.echo((presets().get(space) or expanded(space)).read_text(encoding="utf-8").rstrip())
         return
     for name in presets():
         click.echo(f"{name:<10} {read_space(name).about}")

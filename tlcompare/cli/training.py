@@ -11,6 +11,9 @@ import click
 
 from tlcompare.cli.options import train_options
 from tlcompare.config import read_yaml, resolve
+from tlcompare.errors import DataError
+from tlcompare.escaping import harmless
+from tlcompare.files import expanded
 
 
 @click.command()
@@ -56,7 +59,7 @@ def _from_config(config_file: str | None) -> tuple[dict[str, Any], str | None]:
         from tlcompare.tracking.runs import logged_config
 
         return logged_config(config_file)
-    return read_yaml(Path(config_file).expanduser()), None
+    return read_yaml(expanded(config_file)), None
 
 
 @click.command()
@@ -180,12 +183,13 @@ def predict(model_uri: str, files: tuple[str, ...], as_json: bool) -> None:
     tlcompare predict runs:/RUN_ID/model rose.jpg tulip.png
     tlcompare predict models:/flowers@champion *.jpg --json
     """
-    from tlcompare.errors import DataError
     from tlcompare.tracking.models import load_model
 
     contents = []
     for name in files:
         try:
+            if not Path(name).is_file() and Path(name).exists():
+                raise DataError(f"{name} is no file", "Name image files.")
             contents.append(Path(name).read_bytes())
         except OSError as e:
             raise DataError(f"{name} cannot be read: {e.strerror}", "Name image files that are there.") from e
@@ -203,7 +207,7 @@ def predict(model_uri: str, files: tuple[str, ...], as_json: bool) -> None:
         click.echo(json.dumps(rows))
         return
     for line in rows:
-        click.echo(f"{line['file']}  {line['class']}  {line['probability']:.4f}")
+        click.echo(harmless(f"{line['file']}  {line['class']}  {line['probability']:.4f}"))
 
 
 @click.command()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from tlcompare.comparison.table import markdown
+from tlcompare.escaping import plain
 
 
 @dataclass(frozen=True)
@@ -68,22 +69,17 @@ def as_html(title: str, sections: Sequence[Section]) -> str:
 
 def as_markdown(title: str, sections: Sequence[Section]) -> str:
     """The same without the pictures."""
-    lines = [f"# {_plain(title)}"]
+    lines = [f"# {plain(title)}"]
     for section in sections:
-        lines.append(f"## {_plain(section.title)}")
+        lines.append(f"## {plain(section.title)}")
         for part in section.parts:
             if isinstance(part, Table):
-                lines.append(markdown([part.headings, *([_plain(cell) for cell in row] for row in part.rows)]))
+                lines.append(markdown([part.headings, *part.rows]))
             elif isinstance(part, Code):
-                lines.append("\n".join(["```sh", *part.lines, "```"]))
+                lines.append("\n".join(f"    {' '.join(line.splitlines())}" for line in part.lines))
             else:
-                lines.append(_plain(part) if isinstance(part, str) else f"*{_plain(part.caption)}*")
+                lines.append(plain(part) if isinstance(part, str) else f"*{plain(part.caption)}*")
     return "\n\n".join(lines) + "\n"
-
-
-def _plain(text: str) -> str:
-    """Text on one line in which neither HTML nor a picture is left for a Markdown viewer to take seriously."""
-    return " ".join(text.replace("<", "&lt;").replace("![", "!\\[").split())
 
 
 def _part(part: Part) -> str:

@@ -15,6 +15,7 @@ from tlcompare.comparison.table import Row, row_of, select_runs, varying
 from tlcompare.errors import TrackingError
 from tlcompare.study.space import HEAD_ALONE
 from tlcompare.tracking.reading import LoggedRun, predictions_of, replicates_of, sweep_run, trials_of
+from tlcompare.tracking.store import require_store
 
 _SAME = ("data_digest", "split_seed", "val_fraction", "test_fraction")
 FROZEN = "frozen"
@@ -145,6 +146,7 @@ def evidence_of(sweep: str) -> Evidence:
     Raises:
         TrackingError: no such sweep, or one that has no replicates.
     """
+    require_store()
     parent = sweep_run(sweep)
     finished = [r for r in replicates_of(parent.run_id) if r.status == "FINISHED"]
     if not finished:
@@ -165,6 +167,7 @@ def candidates(
     Raises:
         TrackingError: no such run, sweep or experiment, or runs that cannot be compared.
     """
+    require_store()
     if sweep is not None and any(r.status == "FINISHED" for r in replicates_of(sweep_run(sweep).run_id)):
         found = evidence_of(sweep)
         return list(found.contenders), list(found.left_out)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tlcompare.comparison.document import as_html, as_markdown
 from tlcompare.comparison.evidence import evidence_of
 from tlcompare.comparison.findings import find
 from tlcompare.comparison.numbers import numbers_of
 from tlcompare.comparison.sections import sections_of
 from tlcompare.errors import ConfigError
-from tlcompare.files import write_atomically
+from tlcompare.escaping import cell
+from tlcompare.files import expanded, write_atomically
 from tlcompare.tracking.runs import RunLog
 
 
@@ -25,16 +24,18 @@ def write_report(sweep: str, output: str, baseline: str, margin: float) -> list[
     """
     found = find(evidence_of(sweep), baseline, margin)
     title, sections = f"Which layers to unfreeze: {sweep}", sections_of(found)
-    page = Path(output)
+    page = expanded(output)
+    if not page.name:
+        raise ConfigError(f'-o "{output}" is no file', "Give a name that ends in .html.")
     texts = {
         page: as_html(title, sections),
         page.with_suffix(".md"): as_markdown(title, sections),
-        page.with_suffix(".csv"): numbers_of(found).to_csv(index=False, lineterminator="\n"),
+        page.with_suffix(".csv"): numbers_of(found).map(cell).to_csv(index=False, lineterminator="\n"),
     }
     if len(texts) < 3:
         raise ConfigError(f"-o {output}: the report's page would overwrite its table", "Let its name end in .html.")
     for path, text in texts.items():
-        if path.exists() and not path.read_bytes().startswith(text[:20].encode()):
+        if path.exists() and not (path.is_file() and path.read_bytes().startswith(text[:20].encode())):
             raise ConfigError(f"-o {output}: {path} is there and is no report", "Take another name.")
     log = RunLog(found.evidence.sweep.run_id)
     for path, text in texts.items():

@@ -11,8 +11,10 @@ from dataclasses import dataclass, fields
 from pathlib import PurePath
 
 from tlcompare.errors import TrackingError
+from tlcompare.escaping import cell, plain
 from tlcompare.study.space import RECIPE
 from tlcompare.tracking.reading import LoggedRun, runs_by_id, runs_of_experiment, sweep_run, trials_of
+from tlcompare.tracking.store import require_store
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def select_runs(run_ids: Sequence[str], experiment: str | None, sweep: str | Non
     Raises:
         TrackingError: no such run, sweep or experiment, or none that this tool logged.
     """
+    require_store()
     if run_ids:
         runs = runs_by_id(list(dict.fromkeys(run_ids)))
     elif sweep is not None:
@@ -86,7 +89,7 @@ def select_runs(run_ids: Sequence[str], experiment: str | None, sweep: str | Non
         runs = sorted(trials, key=lambda run: -run.metrics.get("val/accuracy", 0.0))
     else:
         runs = runs_of_experiment(experiment)
-    ours = [run for run in runs if "trainable_parameters" in run.params]
+    ours = [run for run in runs if {"trainable_parameters", "data_digest"} <= set(run.params)]
     if not ours:
         raise TrackingError("there is no finished run to compare", "Train some: tlcompare train --help")
     return ours
@@ -125,13 +128,13 @@ def for_scripts(rows: Sequence[Mapping[str, object]], form: str) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
     return out.getvalue().rstrip()
 
 
 def markdown(lines: Sequence[Sequence[str]]) -> str:
     """Lines of cells, the heading first, as a Markdown table."""
-    safe = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    safe = [[plain(text).replace("|", "\\|") for text in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in [safe[0], ["---"] * len(safe[0]), *safe[1:]])
 
 

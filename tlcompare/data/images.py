@@ -39,6 +39,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_PHOTOMETRIC, _SAMPLE_FORMAT = 262, 339
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
@@ -59,13 +60,18 @@ class Preprocessing:
     interpolation: str
     crop_share: float
 
+    def __post_init__(self) -> None:
+        channels = len(self.mean), len(self.std)
+        if self.interpolation not in _RESAMPLING or not 0 < self.crop_share <= 1 or channels != (3, 3):
+            raise ValueError(f"no preprocessing: {self}")
+
 
 def decode(data: bytes) -> Image.Image:
     """The image in `data` as RGB, upright, the first frame of several, on white where transparent.
 
     Raises:
         DataError: empty, not an image of a known format, truncated, too large, or of a kind of pixel
-            that has no range (floating point).
+            that has no range (floating point, 32 bits, signed).
     """
     if not data:
         raise DataError("empty file", _REPLACE)
@@ -73,8 +79,10 @@ def decode(data: bytes) -> Image.Image:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:
             raise DataError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}", _SHRINK)
+        scale, inverted = _scale(image), _is_inverted(image)
         image.load()
-        return to_rgb(_upright(image))
+        _see_through(image, scale)
+        return to_rgb(_upright(image), inverted)
     except UnidentifiedImageError as e:
         raise DataError(f"not an image of a known format ({', '.join(FORMATS)})", _REPLACE) from e
     except Image.DecompressionBombError as e:
@@ -106,11 +114,11 @@ def content_hash(image: Image.Image) -> str:
 @contextmanager
 def large_ones_in_turn(data: bytes) -> Iterator[None]:
     """Within the block, no other thread is in one with an image of more than 16 million pixels if this is one."""
-    with _LARGE_LOCK if _pixels(data) > _LARGE else nullcontext():
+    with _LARGE_LOCK if pixels_of(data) > _LARGE else nullcontext():
         yield
 
 
-def _pixels(data: bytes) -> int:
+def pixels_of(data: bytes) -> int:
     """Width times height as the file's header has them; 0 if it has none."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
@@ -138,32 +146,57 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """The image in RGB, what is transparent laid on white, 16 bits brought to 8.
+def to_rgb(image: Image.Image, inverted: bool = False) -> Image.Image:
+    """The image in RGB, what is transparent laid on white, 16 bits brought to 8; `inverted` where 0 of 16 is white.
 
     Raises:
         DataError: its pixels have no known range.
     """
-    if image.mode == "F":
-        raise DataError("floating-point pixels have no known range", _CONVERT)
-    if image.mode.startswith("I"):
-        extremes = [(values.min(), values.max()) for values in map(np.asarray, _bands(image))]
-        low, high = int(min(e[0] for e in extremes)), int(max(e[1] for e in extremes))
-        if low < 0 or high > 65535:
-            raise DataError(f"pixel values {low}..{high} are outside 16 bits", _CONVERT)
-    elif image.mode == "RGB" and "transparency" not in image.info:
+    if image.mode in ("F", "I"):
+        raise DataError(f"{'floating-point' if image.mode == 'F' else '32-bit'} pixels have no known range", _CONVERT)
+    if image.mode == "RGB" and "transparency" not in image.info:
         return image
     result = Image.new("RGB", image.size)
     top = 0
     for band in _bands(image):
-        result.paste(_band_to_rgb(band), (0, top))
+        result.paste(_band_to_rgb(band, inverted), (0, top))
         top += band.height
     return result
 
 
-def _band_to_rgb(image: Image.Image) -> Image.Image:
+def _scale(image: Image.Image) -> int:
+    """What the values of a PNG of fewer than 8 bits, not yet loaded, are multiplied with to fill 8."""
+    tiles = getattr(image, "tile", None)
+    kind = str(tiles[0][3]) if image.format == "PNG" and tiles else ""
+    return {"1": 255, "L;2": 85, "L;4": 17}.get(kind, 1)
+
+
+def _is_inverted(image: Image.Image) -> bool:
+    """Whether 0 is white in 16 bits, which Pillow leaves as it is.
+
+    Raises:
+        DataError: a TIFF with negative values, which Pillow does not always tell apart.
+    """
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_SAMPLE_FORMAT) in (2, (2,)):
+        raise DataError("signed pixels have no known range", _CONVERT)
+    return image.mode.startswith("I;16") and tags.get(_PHOTOMETRIC) == 0
+
+
+def _see_through(image: Image.Image, scale: int) -> None:
+    """Bring the one transparent colour of a PNG, which its file has in its own bits, to those of the loaded pixels."""
+    colour = image.info.get("transparency")
+    if image.format == "PNG" and image.mode in ("1", "L") and isinstance(colour, int):
+        image.info["transparency"] = colour * scale
+    elif image.format == "PNG" and image.mode == "RGB" and isinstance(colour, tuple) and max(colour) > 255:
+        image.info["transparency"] = tuple(value >> 8 for value in colour)
+
+
+def _band_to_rgb(image: Image.Image, inverted: bool) -> Image.Image:
     if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image).astype(np.int64) // 257).astype(np.uint8))
+        values, clear = np.asarray(image).astype(np.int64), image.info.get("transparency")
+        shown = np.where(values == clear, 65535, 65535 - values if inverted else values)
+        image = Image.fromarray((shown // 257).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from tlcompare.errors import DataError
 from tlcompare.files import cache_dir, locked, new_folder, sealed, sha256_of, unsealed
 
 Progress = Callable[[int, int], None]
-_FORMAT = 1
+_FORMAT = 2
 _CHUNK = 256
 _SPLIT_FOLDERS = {
     "train": "train",
@@ -192,11 +192,16 @@ def _folders(root: Path) -> list[Path]:
     return sorted(d for d in root.iterdir() if d.is_dir() and not d.name.startswith("."))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not path.is_dir() and not hidden and path.name.lower() not in _CLUTTER:
-            yield path
+def _files(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=_unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place, name) for name in names if not name.startswith(".") and name.lower() not in _CLUTTER]
+    return sorted(found)
+
+
+def _unreadable(e: OSError) -> None:
+    raise DataError(f"the folder {e.filename} cannot be read: {e.strerror}", "Check its rights, or remove it.") from e
 
 
 def _parallel(work: Callable[[ImageFile], Any], files: list[ImageFile]) -> list[Any]:

@@ -18,6 +18,7 @@ from tlcompare.errors import DataError, did_you_mean
 from tlcompare.files import (
     cache_dir,
     download,
+    expanded,
     first_line,
     is_of_the_disk,
     locked,
@@ -98,8 +99,12 @@ def find_source(data: str, flowers: Archive = FLOWERS) -> Source:
         root = _made(f"torchvision-{name}", lambda to: _write_torchvision(name, to))
         return Source(name, root, mirrors=name not in _MIRRORING_CHANGES, origin=f"torchvision.datasets.{name}")
     require_known(data)
-    root = Path(data).expanduser()
-    return Source(root.resolve().name, root.resolve(), mirrors=True, origin=str(root.resolve()))
+    root = expanded(data).resolve()
+    try:
+        str(root).encode()
+    except UnicodeEncodeError as e:
+        raise DataError(f"the name of the folder {str(root)!a} is not valid UTF-8", "Rename it.") from e
+    return Source(root.name, root, mirrors=True, origin=str(root))
 
 
 def require_known(data: str) -> None:
@@ -108,7 +113,7 @@ def require_known(data: str) -> None:
     Raises:
         DataError: it is neither.
     """
-    root, beside = Path(data).expanduser(), []
+    root, beside = expanded(data), []
     if data in ("digits", "flowers") or data.startswith("torchvision:") or root.is_dir():
         return
     with suppress(OSError):

@@ -25,6 +25,7 @@ from tlcompare.files import first_line
 from tlcompare.preparation import Workbench
 from tlcompare.run import train_child
 from tlcompare.study.objective import Objective, worth_keeping
+from tlcompare.tracking.reading import runs_by_id
 from tlcompare.tracking.runs import Pruned
 from tlcompare.tracking.signals import stop_if_asked, undisturbed
 from tlcompare.training.epochs import Epoch
@@ -157,7 +158,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process: SpawnProcess = context.Process(target=_work, args=(theirs,), daemon=True)
-        with undisturbed():
+        with undisturbed(signal.SIGINT):
             self.process.start()
         theirs.close()
         self.start(job)
@@ -173,13 +174,15 @@ class _Worker:
             kind, arguments = self.connection.recv()
         except (EOFError, OSError):
             self.process.join()
+            if (outcome := _in_mlflow(self.job)) is not None:
+                return outcome
             code = self.process.exitcode or 0
             how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
             hint = "; the usual cause is too little memory" if code == -signal.SIGKILL else ""
             return Outcome("failed", reason=f"the worker process ended {how}{hint}", lost=True)
         if kind == "ended":
-            outcome: Outcome = arguments[0]
-            return outcome
+            told: Outcome = arguments[0]
+            return told
         if kind == "epoch":
             answer = watch.epoch(self.job, *arguments)
             with suppress(OSError):
@@ -187,6 +190,15 @@ class _Worker:
         else:
             getattr(watch, kind)(self.job, *arguments)
         return None
+
+
+def _in_mlflow(job: Job) -> Outcome | None:
+    """How the run of a job has ended, if its process was lost before it could say so."""
+    (run,) = runs_by_id([job.run_id])
+    state, reason = run.tags.get("tlcompare.state"), run.tags.get("tlcompare.reason", "")
+    if run.status == "RUNNING" or state not in ("finished", "pruned"):
+        return None
+    return Outcome(state, metrics=run.metrics, reason=reason)
 
 
 def _stop(workers: Sequence[_Worker], busy: Sequence[_Worker]) -> None:

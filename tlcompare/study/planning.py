@@ -10,6 +10,7 @@ from typing import Any
 from tlcompare.backbones.registry import get_backbone
 from tlcompare.config import RunConfig, checked, flag, resolve
 from tlcompare.errors import ConfigError, StudyError, WeightsError
+from tlcompare.files import expanded
 from tlcompare.preparation import Prepared, Workbench, images_of, notes_on_data, prepare
 from tlcompare.probe import run_probe
 from tlcompare.study.objective import Objective, make_objectives
@@ -221,7 +222,7 @@ def _settled(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options, checked, whose files and folders are found from any working folder."""
     resolve(options)
     named = {name: str(options[name]) for name in ("data", "weights") if name in options}
-    paths = {n: Path(t).expanduser() for n, t in named.items() if t not in ("digits", "flowers", "default", "none")}
+    paths = {n: expanded(t) for n, t in named.items() if t not in ("digits", "flowers", "default", "none")}
     return dict(options) | {name: str(path.absolute()) for name, path in paths.items() if path.exists()}
 
 

@@ -19,7 +19,8 @@ from tlcompare.study.view import View, viewing
 from tlcompare.tracking.outbox import catch_up, kept
 from tlcompare.tracking.reading import BASELINE, LoggedRun, replicates_of, sweep_run, trials_of, warning_if_opened
 from tlcompare.tracking.runs import RunLog, logged_config, ready
-from tlcompare.tracking.signals import stop_if_asked, terminable, undisturbed
+from tlcompare.tracking.signals import stop_if_asked, terminable
+from tlcompare.tracking.store import cleaning_up
 from tlcompare.tracking.sweeps import REPLICATED, alone_with, discard_trial, end_trial, open_replicate
 from tlcompare.training.epochs import Epoch
 from tlcompare.training.heads import train_together
@@ -77,7 +78,7 @@ def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: 
         try:
             work.run(jobs)
         except (KeyboardInterrupt, SystemExit):
-            with undisturbed(), suppress(UserError):
+            with cleaning_up(), suppress(UserError):
                 work.end_running()
             view.say(f"Interrupted; {work.done} of {len(wanted)} runs are done and stay. Go on with: {again}")
             raise
@@ -160,9 +161,10 @@ class _Replication:
         engine: Engine = InProcess(workbench) if jobs == 1 else Processes(jobs)
         engine.run(self._source(missing, prepared), self)
         catch_up()
+        self.end_running()  # a server that made a run and lost the answer was asked for another
 
     def end_running(self) -> None:
-        """After Ctrl-C: nothing is left running in MLflow, but what waits to be sent, its end among it."""
+        """Nothing is left running in MLflow, but what waits to be sent, its end among it."""
         waiting = kept()
         for run in replicates_of(self._parent.run_id):
             if run.status == "RUNNING" and run.run_id not in waiting:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tlcompare.config import checked, is_number, read_yaml, resolve
 from tlcompare.errors import ConfigError, did_you_mean
+from tlcompare.files import expanded
 
 SAMPLERS = ("tpe", "random", "grid", "gp", "nsga2")
 RECIPE = (
@@ -139,7 +140,7 @@ def read_space(name: str) -> Space:
         ConfigError: no such preset or file, or something in it that cannot be; names the place.
     """
     known = presets()
-    path = known.get(name) or Path(name).expanduser()
+    path = known.get(name) or expanded(name)
     if not path.is_file():
         raise ConfigError(
             f'no space "{name}"', f"{did_you_mean(name, known)} There are {', '.join(known)}, or give a file.".strip()
@@ -210,7 +211,12 @@ def require_consistent(space: Space, fixed: Mapping[str, Any]) -> None:
 
 
 def _ends(domain: Domain) -> tuple[Any, ...]:
-    return domain.values if isinstance(domain, Choices) else (domain.low, domain.high)
+    """The values by which a domain may contradict another: of numbers the least and the greatest, else all."""
+    if isinstance(domain, Range):
+        return (domain.low, domain.high)
+    if len(domain.values) > 2 and all(map(is_number, domain.values)):
+        return (min(domain.values), max(domain.values))
+    return domain.values
 
 
 class _Reader:

@@ -42,8 +42,8 @@ from tlcompare.study.view import View, viewing
 from tlcompare.tracking.outbox import catch_up
 from tlcompare.tracking.reading import readable, sweep_names, sweep_run, warning_if_opened
 from tlcompare.tracking.runs import ready
-from tlcompare.tracking.signals import stop_if_asked, terminable, undisturbed
-from tlcompare.tracking.store import shown_uri, tracking_uri, undivided
+from tlcompare.tracking.signals import stop_if_asked, terminable
+from tlcompare.tracking.store import cleaning_up, shown_uri, tracking_uri, undivided
 from tlcompare.tracking.sweeps import (
     SweepLog,
     discard_trial,
@@ -82,7 +82,7 @@ def sweep(request: Request) -> Swept:
     require_separate(url, tracking_uri())
     name = checked_name(request.name) if request.name else None
     studies = Studies(url)
-    with viewing() as view, terminable(), ExitStack() as alone:
+    with viewing() as view, terminable(), usable(url), ExitStack() as alone:
         if name:
             alone.enter_context(studies.alone(name))
         kept = studies.definition(name) if name else None
@@ -150,13 +150,14 @@ class _Sweep:
             return text
         except BaseException as e:
             interrupted = isinstance(e, KeyboardInterrupt | SystemExit)
+            ended, stays = "Interrupted" if interrupted else "Broken off", "what was finished stays"
             # What cannot be written now, because a store is gone, is put right when the sweep goes on.
-            with undisturbed(), suppress(UserError), readable(), usable(self._studies.url):
+            with cleaning_up(), suppress(UserError), readable(), usable(self._studies.url):
+                stays = f"{self._ledger.done()} trials are done and stay"
                 self._ledger.end_running()
                 leave_table(log)
                 log.close("KILLED" if interrupted else "FAILED", "interrupted" if interrupted else str(e))
-            ended = f"{'Interrupted' if interrupted else 'Broken off'}; {self._ledger.done()} trials are done and stay."
-            self._view.say(f"{ended} Go on with: {self._resume_command()}")
+            self._view.say(f"{ended}; {stays}. Go on with: {self._resume_command()}")
             raise
 
     def _run(self) -> str:

@@ -24,6 +24,7 @@ from tlcompare.files import first_line
 from tlcompare.freezing.graph import Classifier
 from tlcompare.tracking.outbox import put
 from tlcompare.tracking.sending import Entry
+from tlcompare.tracking.store import require_store
 
 _MOST = 500
 """Characters of a data set's tag, by MLflow's schema."""
@@ -44,16 +45,23 @@ def load_model(uri: str) -> serving.Predictor:
     Raises:
         TrackingError: nothing there, or not a model of this tool.
     """
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(uri)
+        if not found.is_dir():
+            require_store()
+            found = _fetched(uri, folder)
+        description = next(iter(sorted(found.rglob(serving.DESCRIPTION_FILE))), None)
+        if description is None:
+            raise TrackingError(f"{uri} is not a model of this tool", serving.TAKE_URI)
+        return serving.load(description.parent, uri)
+
+
+def _fetched(uri: str, folder: str) -> Path:
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            found = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
-            description = next(iter(sorted(found.rglob(serving.DESCRIPTION_FILE))), None)
-            if description is None:
-                raise TrackingError(f"{uri} is not a model of this tool", serving.TAKE_URI)
-            return serving.load(description.parent, uri)
+        return Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
     except ImportError as e:
         raise TrackingError(f"{uri} cannot be fetched: {first_line(e)}", "Install that package.") from e
-    except (MlflowException, OSError) as e:
+    except (MlflowException, OSError, ValueError) as e:
         raise TrackingError(f'no model "{uri}": {first_line(e)}', serving.TAKE_URI) from e
 
 

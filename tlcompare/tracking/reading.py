@@ -13,7 +13,8 @@ import pandas as pd
 from mlflow.entities import Run
 
 from tlcompare.errors import TrackingError, did_you_mean
-from tlcompare.files import first_line
+from tlcompare.escaping import uncell
+from tlcompare.files import first_line, is_of_the_machine
 from tlcompare.tracking.runs import DEFAULT_EXPERIMENT
 from tlcompare.tracking.store import client, remedy, shown_uri
 
@@ -139,7 +140,8 @@ def predictions_of(run: LoggedRun, part: str) -> pd.DataFrame:
     """
     text = io.StringIO(file_of(run, f"predictions/{part}.csv"))
     kinds = {"file": str, "true": str, "predicted": str, "right": int}
-    return pd.read_csv(text, usecols=list(kinds), dtype=kinds, keep_default_na=False)
+    found = pd.read_csv(text, usecols=list(kinds), dtype=kinds, keep_default_na=False)
+    return found.assign(**{name: found[name].map(uncell) for name, kind in kinds.items() if kind is str})
 
 
 def _below(parent_run_id: str) -> list[LoggedRun]:
@@ -150,10 +152,12 @@ def _below(parent_run_id: str) -> list[LoggedRun]:
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """Turns MLflow's failure to answer into one sentence."""
+    """Turns MLflow's failure to answer into one sentence; that this machine has no room says the command line."""
     try:
         yield
     except (mlflow.MlflowException, OSError) as e:
+        if is_of_the_machine(e):
+            raise
         raise TrackingError(f"{shown_uri()} cannot be read: {first_line(e)}", remedy()) from e
 
 
@@ -172,7 +176,8 @@ def _sweeps() -> dict[str, LoggedRun]:
     """The runs of all sweeps by name, in all experiments; of two with the same name, the newer."""
     with readable():
         everywhere = [e.experiment_id for e in client().search_experiments()]
-        return {run.tags[SWEEP]: run for run in _search(everywhere, f"tags.`{ROLE}` = 'sweep'")}
+        found = _search(everywhere, f"tags.`{ROLE}` = 'sweep'")
+        return {run.tags[SWEEP]: run for run in found if SWEEP in run.tags}
 
 
 def _logged(run: Run) -> LoggedRun:

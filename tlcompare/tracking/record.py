@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tlcompare import __version__
 from tlcompare.config import to_yaml
 from tlcompare.data.pixels import PixelStore
+from tlcompare.escaping import plain
 from tlcompare.preparation import Prepared, configuration_key
 from tlcompare.tracking.figures import confusion, learning_curves
 from tlcompare.tracking.runs import RunLog
@@ -248,7 +249,7 @@ def _note(
 - **Frozen:** nothing up to `{plan.cut.after}` changed; the digest of every frozen weight and statistic is the same \
 before and after training.
 - **Training:** {len(fitted.epochs)} epochs in {fitted.seconds:.1f} s, epoch {fitted.best_epoch} kept; \
-{len(split.train)} images of {store.name} in {len(store.classes)} classes, seed {config.seed}.
+{len(split.train)} images of {plain(store.name)} in {len(store.classes)} classes, seed {config.seed}.
 - **Inference**, the same for every strategy of this backbone: {latency.p50_ms:.1f} ms for one image (95th \
 percentile {latency.p95_ms:.1f} ms), {latency.seconds_per_100:.2f} s for 100.
 - **Again:** `tlcompare train --config runs:/{run_id}`{classify}

@@ -8,6 +8,7 @@ import os
 import re
 import tempfile
 import time
+import uuid
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -17,18 +18,31 @@ from typing import Any
 
 import mlflow
 from matplotlib.figure import Figure
+from mlflow.entities import Run
 from mlflow.tracking.context.registry import resolve_tags
 
 from tlcompare.config import RunConfig, read_yaml
 from tlcompare.errors import TrackingError, UserError, without_credentials
+from tlcompare.escaping import cell
 from tlcompare.files import first_line
 from tlcompare.tracking.alive import alive, died, settled
 from tlcompare.tracking.outbox import catch_up, kept, put, send
 from tlcompare.tracking.sending import Entry
 from tlcompare.tracking.signals import asked_to_stop, terminable
-from tlcompare.tracking.store import client, gone, require_store, short_of_patience, shown_uri, undivided, unusable
+from tlcompare.tracking.store import (
+    client,
+    gone,
+    is_a_file,
+    require_store,
+    short_of_patience,
+    shown_uri,
+    tracking_uri,
+    undivided,
+    unusable,
+)
 
 DEFAULT_EXPERIMENT = "tlcompare"
+_ATTEMPT = "tlcompare.attempt"
 _RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")  # what MLflow calls a run that was given no name
 
 
@@ -70,7 +84,7 @@ class RunLog:
 
     def table(self, path: str, rows: Any) -> None:
         """Log a pandas table as CSV, which the UI shows as a table."""
-        self.text(path, rows.to_csv(index=False, float_format="%.6g"))
+        self.text(path, rows.map(cell).to_csv(index=False, float_format="%.6g"))
 
     def figure(self, path: str, figure: Figure) -> None:
         with warnings.catch_warnings(), self._file(path) as file:
@@ -172,12 +186,43 @@ def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[RunLog]:
 def _begin(config: RunConfig) -> str:
     """The run that `mlflow run` has opened, or a new one; returns its id."""
     name = run_name(config)
-    opened = os.environ.pop("MLFLOW_RUN_ID", None)
+    opened = opened_by_mlflow()
     if opened is None:
-        return str(client().create_run(experiment_id(config), run_name=name, tags=resolve_tags()).info.run_id)
-    named = not _RANDOM_NAME.fullmatch(client().get_run(opened).info.run_name)
-    client().update_run(opened, status="RUNNING", name=None if named else name)
-    return opened
+        return new_run(experiment_id(config), name, {})
+    named = not _RANDOM_NAME.fullmatch(opened.info.run_name)
+    client().update_run(opened.info.run_id, status="RUNNING", name=None if named else name)
+    return str(opened.info.run_id)
+
+
+def new_run(experiment: str, name: str, tags: Mapping[str, str]) -> str:
+    """Make a run and return its id; a server that made it but lost the answer has been asked for another by MLflow."""
+    attempt = uuid.uuid4().hex
+    made = client().create_run(experiment, run_name=name, tags=resolve_tags({**tags, _ATTEMPT: attempt})).info.run_id
+    if not is_a_file(tracking_uri()):
+        for run in client().search_runs([experiment], f"tags.`{_ATTEMPT}` = '{attempt}'"):
+            if run.info.run_id != made:
+                client().delete_run(run.info.run_id)
+    return str(made)
+
+
+def opened_by_mlflow() -> Run | None:
+    """The run that `mlflow run` has opened for this process, the first time this is asked.
+
+    Raises:
+        TrackingError: there is no such run.
+    """
+    run_id = os.environ.pop("MLFLOW_RUN_ID", None)
+    if run_id is None:
+        return None
+    try:
+        return client().get_run(run_id)
+    except mlflow.MlflowException as e:
+        if gone(e):
+            raise
+        raise TrackingError(
+            f"MLFLOW_RUN_ID is {run_id}, which {shown_uri()} does not have",
+            "Unset it, or set MLFLOW_TRACKING_URI to its store.",
+        ) from e
 
 
 @contextmanager
@@ -218,6 +263,7 @@ def logged_config(uri: str) -> tuple[dict[str, Any], str]:
     Raises:
         TrackingError: no such run, or not one of this tool's.
     """
+    require_store()
     run_id = uri.removeprefix("runs:/").strip("/").partition("/")[0]
     try:
         digest = client().get_run(run_id).data.params.get("data_digest", "")

@@ -14,13 +14,14 @@ _T = TypeVar("_T")
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Ctrl-C does nothing within the block, nor ever to a process that was started in it."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def undisturbed(*numbers: int) -> Iterator[None]:
+    """These signals do nothing within the block, nor ever to a process that was started in it."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 _signals: list[int] = []

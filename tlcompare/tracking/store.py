@@ -6,6 +6,7 @@ import errno
 import functools
 import logging
 import os
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -20,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tlcompare.errors import TrackingError, without_credentials
 from tlcompare.files import first_line, is_of_the_disk, locked
-from tlcompare.tracking.signals import whole, wholly
+from tlcompare.tracking.signals import undisturbed, whole, wholly
 
 _SQLITE_PATIENCE_MS = 60_000
 _TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
@@ -44,8 +45,10 @@ def client() -> MlflowClient:
 @functools.cache
 def _client(uri: str) -> MlflowClient:
     if file := sqlite_file(uri):
+        if file.is_dir():  # which MLflow would try to open for minutes
+            raise ValueError(f"{file} is a folder")
         _make_database(file)
-    return wholly(MlflowClient(uri)) if _is_a_file(uri) else MlflowClient(uri)
+    return wholly(MlflowClient(uri)) if is_a_file(uri) else MlflowClient(uri)
 
 
 @event.listens_for(Engine, "connect")
@@ -67,7 +70,7 @@ def store_id() -> str:
 
 def sqlite_file(url: str) -> Path | None:
     """The file that an SQLAlchemy URL of SQLite names, however it is written; None for other URLs."""
-    if not _is_a_file(url):
+    if not is_a_file(url):
         return None
     with suppress(SQLAlchemyError):
         if (database := make_url(url).database) not in (None, "", ":memory:"):
@@ -77,10 +80,10 @@ def sqlite_file(url: str) -> Path | None:
 
 def undivided() -> AbstractContextManager[None]:
     """A block that a signal does not cut in two, if the store is a file; a server that hangs can be left."""
-    return whole() if _is_a_file(tracking_uri()) else nullcontext()
+    return whole() if is_a_file(tracking_uri()) else nullcontext()
 
 
-def _is_a_file(uri: str) -> bool:
+def is_a_file(uri: str) -> bool:
     return uri.startswith("sqlite")
 
 
@@ -108,14 +111,26 @@ def short_of_patience(timeout: bool = True) -> Iterator[None]:
             os.environ.pop(name, None)
 
 
+@contextmanager
+def cleaning_up() -> Iterator[None]:
+    """What is left to be written after an interruption: it takes seconds, and is not interrupted itself."""
+    with undisturbed(signal.SIGINT, signal.SIGTERM), short_of_patience():
+        yield
+
+
 def gone(e: Exception) -> bool:
     """Whether MLflow failed because its store does not answer for now, and not for what it was asked."""
     if isinstance(e, mlflow.MlflowException):
-        return _for_now(e.get_http_status_code())
+        status = e.get_http_status_code()
+        return _for_now(status) and not (status == _BUG and is_a_file(tracking_uri()))
     if isinstance(e, requests.HTTPError) and e.response is not None:
         return _for_now(e.response.status_code)
     no_answer = (ConnectionError, TimeoutError, requests.ConnectionError, requests.Timeout)
     return isinstance(e, no_answer) or is_of_the_disk(e) or getattr(e, "errno", None) == errno.ESTALE
+
+
+_BUG = 500
+"""What MLflow says of a database file that it cannot write something to; of one that is locked or full it says 503."""
 
 
 def _for_now(status: int) -> bool:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-from mlflow.tracking.context.registry import resolve_tags
 
 from tlcompare.config import RunConfig
 from tlcompare.errors import TrackingError, without_credentials
 from tlcompare.files import cache_dir, locked
 from tlcompare.tracking.outbox import forget
 from tlcompare.tracking.reading import BASELINE, ROLE, SWEEP, TRIAL, readable
-from tlcompare.tracking.runs import RunLog, experiment_id, run_name
+from tlcompare.tracking.runs import RunLog, experiment_id, new_run, opened_by_mlflow, run_name
 from tlcompare.tracking.sending import models_of
 from tlcompare.tracking.store import client
 
@@ -46,16 +43,15 @@ def open_sweep(name: str, study_id: str, config: RunConfig) -> SweepLog:
     has made, or a new one in the experiment."""
     with readable():
         tags = {SWEEP: name, ROLE: "sweep", "tlcompare.study_id": study_id}
-        opened = os.environ.pop("MLFLOW_RUN_ID", None)
+        opened = opened_by_mlflow()
         if opened is not None:
-            client().update_run(opened, name=name)
-            log = SweepLog(opened)
+            client().update_run(opened.info.run_id, name=name)
+            log = SweepLog(opened.info.run_id)
             log.tags(tags)
             return log
         experiment = experiment_id(config)
         made = client().search_runs([experiment], f"tags.`tlcompare.study_id` = '{study_id}'")
-        run = made[0] if made else client().create_run(experiment, run_name=name, tags=resolve_tags(tags))
-        return SweepLog(run.info.run_id)
+        return SweepLog(made[0].info.run_id if made else new_run(experiment, name, tags))
 
 
 def reopen_sweep(run_id: str) -> SweepLog:
@@ -66,10 +62,11 @@ def reopen_sweep(run_id: str) -> SweepLog:
     """
     with readable():
         client().update_run(run_id, status="RUNNING")
-        opened = os.environ.pop("MLFLOW_RUN_ID", None)
-        if opened is not None:
-            client().set_tag(opened, "mlflow.note.content", f"Goes on with the sweep in run {run_id}.")
-        return SweepLog(run_id, opened)
+        opened = opened_by_mlflow()
+        if opened is None:
+            return SweepLog(run_id)
+        client().set_tag(opened.info.run_id, "mlflow.note.content", f"Goes on with the sweep in run {run_id}.")
+        return SweepLog(run_id, opened.info.run_id)
 
 
 def open_trial(parent: RunLog, sweep: str, number: int, config: RunConfig, baseline: bool) -> str:
@@ -88,7 +85,7 @@ def _open_below(parent_run_id: str, name: str, tags: Mapping[str, str]) -> str:
     with readable():
         experiment = client().get_run(parent_run_id).info.experiment_id
         above = {"mlflow.parentRunId": parent_run_id}
-        return str(client().create_run(experiment, run_name=name, tags=resolve_tags(above | dict(tags))).info.run_id)
+        return new_run(experiment, name, above | dict(tags))
 
 
 @contextmanager

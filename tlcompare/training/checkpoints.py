@@ -54,8 +54,11 @@ class Checkpoint:
     Who trains the same once more, after an interruption, goes on from it: which run it was does not matter.
     """
 
-    def __init__(self, backbone: str, store: PixelStore, split: Split, config: RunConfig, compute: Compute) -> None:
-        """Name the file; `backbone` is the digest of the backbone as it was loaded."""
+    def __init__(
+        self, backbone: str, store: PixelStore, split: Split, config: RunConfig, compute: Compute, start: str = ""
+    ) -> None:
+        """Name the file; `backbone` is the digest of the backbone as it was loaded, `start` where its kept features are
+        from: those computed anew differ in their last bits."""
         options = {name: value for name, value in asdict(config).items() if name not in _DECIDES_NOTHING}
         parts = {
             "format": _FORMAT,
@@ -64,6 +67,7 @@ class Checkpoint:
             "backbone": backbone,
             "images": [store.pixels_sha256, store.digest],
             "rows": [split.train.tolist(), split.val.tolist()],
+            "start": start,
             "compute": [compute.device, compute.precision, compute.threads],
         }
         name = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

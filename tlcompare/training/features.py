@@ -131,6 +131,7 @@ class FeatureStore:
         if self._dtype is None:
             self._dtype = values.dtype
             self.folder.mkdir(parents=True, exist_ok=True)
+            self.file.unlink(missing_ok=True)  # another process may still read the old one
             with self.file.open("wb") as f:
                 f.truncate(self._slots * self._slot_bytes)
             self._open()

@@ -99,6 +99,11 @@ class Feed:
         return len(self.train.slots) + len(self.val.slots)
 
     @property
+    def start(self) -> str:
+        """The node after which features are kept; empty where the run starts from the images."""
+        return self.train.store.folder.name if self.train.store else ""
+
+    @property
     def at_cut(self) -> bool:
         """Whether features are kept right where training begins."""
         return self.train.store is not None and not self.leads

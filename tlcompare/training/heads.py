@@ -178,7 +178,7 @@ def _train(
             y = labels[torch.from_numpy(drawn).to(device)]
             x = _dropped(vectors(images.slots(drawn.ravel(), epoch)).view(*drawn.shape, -1), group, random)
             biases, weights = torch.stack([h.bias for h in heads]), torch.stack([h.weight for h in heads])
-            logits = torch.baddbmm(biases.unsqueeze(1), x, weights.transpose(1, 2))
+            logits = _logits(x, weights, biases)
             losses = [_loss(*each) for each in zip(logits, y, balance, group, strict=True)]
             results = results or [
                 TrainedHead(c, bool(loss.isfinite()), computing) for c, loss in zip(group, losses, strict=True)
@@ -221,6 +221,13 @@ def _table(stream: Stream, device: str) -> Callable[[Indices], Tensor]:
     place = np.zeros(int(stream.slots[-1]) + 1, np.int64)
     place[stream.slots] = np.arange(len(stream.slots))
     return lambda wanted: values[torch.from_numpy(place[wanted]).to(device)]
+
+
+def _logits(x: Tensor, weights: Tensor, biases: Tensor) -> Tensor:
+    """Of vectors (heads, N, features); a batch of one matrix, which the library computes another way, as one of two."""
+    heads = len(x)
+    x, weights, biases = (t if heads > 1 else t.expand(2, *t.shape[1:]) for t in (x, weights, biases))
+    return torch.baddbmm(biases.unsqueeze(1), x, weights.transpose(1, 2))[:heads]
 
 
 def _dropped(x: Tensor, group: Sequence[RunConfig], random: Sequence[torch.Generator]) -> Tensor:

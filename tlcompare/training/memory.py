@@ -6,9 +6,14 @@ import os
 import re
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+
+from tlcompare.errors import TrainingError
+from tlcompare.files import first_line
 
 
 def reset_peak(device: str) -> None:
@@ -45,9 +50,27 @@ def memory_bytes() -> int:
         return there
 
 
-def out_of_memory(e: RuntimeError) -> bool:
-    """Whether torch failed for lack of memory, on any device."""
+def out_of_memory(e: BaseException) -> bool:
+    """Whether Python or torch failed for lack of memory, on any device."""
+    if not isinstance(e, RuntimeError):
+        return isinstance(e, MemoryError)
     return isinstance(e, torch.OutOfMemoryError) or "can't allocate memory" in str(e) or "out of memory" in str(e)
+
+
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    """Turns a lack of memory, where nothing smaller can be tried, into one sentence.
+
+    Raises:
+        TrainingError: the memory did not suffice.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as e:
+        if not out_of_memory(e):
+            raise
+        hint = "Take a smaller --batch-size or --image-size, unfreeze less, or end what else needs memory here."
+        raise TrainingError(f"not enough memory to train: {first_line(e)}", hint) from e
 
 
 def device_lost(e: BaseException) -> bool:
