@@ -5,6 +5,7 @@
 
 import ast
 import contextlib
+import errno
 import functools
 import hashlib
 import io
@@ -20,6 +21,7 @@ import tempfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import mlflow
 import numpy as np
@@ -29,6 +31,7 @@ import pytest
 import torch
 from mlflow import MlflowClient
 from mlflow.entities import Param
+from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
@@ -78,6 +81,8 @@ TRIGGERS = {
         train --config unknown.yaml
         train --config alias.yaml
         train --config deep.yaml
+        train --config pipe
+        train --data ~nosuchuser/photos
         train --config runs:/0123456789abcdef0123456789abcdef
     """,
     "What to unfreeze": f"""
@@ -111,6 +116,8 @@ TRIGGERS = {
         {TRAIN} # without the package of its weights
         train --data photos --model mobilenet # the hub does not have the file
         train --data photos --model mobilenet # the hub has another file than the published one
+        train --data photos --model mobilenet # the hub leads to plain http
+        train --data photos --model timm:test_resnet --weights sparse.pth
     """,
     "Data": f"""
         train --data fotos
@@ -138,12 +145,15 @@ TRIGGERS = {
         train --data flowers # an archive with a file outside
         train --data flowers # an archive without the folder
         train --data flowers # an archive that unpacks to more than it should
+        train --data linked --model timm:test_resnet --weights none
+        train --data photos --model timm:test_resnet --weights none # a folder that cannot be read
         train --data unread --model timm:test_resnet --weights none # a disk that changes what is written
     """,
     "Training": f"""
         {TRAIN} --unfreeze all --lr 1e30 --head-lr 1e30
         {TRAIN} {RUINOUS}
         {TRAIN} --unfreeze top # too little memory for one image
+        {TRAIN} --unfreeze top # too little memory for the optimizer
         {TRAIN} --unfreeze top # something changes frozen weights
     """,
     "Sweeps": f"""
@@ -213,6 +223,9 @@ TRIGGERS = {
         pick --sweep proved --max-params 1
         report --sweep proved -o report.csv
         report --sweep proved -o notes.html
+        report --sweep proved -o taken.html
+        report --sweep proved -o ''
+        compare FOREIGN
         report --sweep proved -o notes.txt/report.html
         report --sweep done
         finalize --sweep done
@@ -228,6 +241,9 @@ TRIGGERS = {
         predict strange photos/red/00.png
         predict newer photos/red/00.png
         predict MODEL gone.png
+        predict MODEL pipe
+        predict http://127.0.0.1:9/x photos/red/00.png
+        predict http://[x photos/red/00.png
         predict MODEL notes.txt
         predict MODEL images/empty.png
         predict MODEL images/cut.png
@@ -238,12 +254,16 @@ TRIGGERS = {
         predict photos photos/red/00.png
         predict tampered photos/red/00.png
         predict misfit photos/red/00.png
+        predict renamed photos/red/00.png
+        predict odd photos/red/00.png
     """,
     "The tracking store": f"""
         MLFLOW_TRACKING_URI=http://me:secret@127.0.0.1:9 {TRAIN}
         MLFLOW_TRACKING_URI=http://127.0.0.1:9 sync
         MLFLOW_TRACKING_URI=nonsense://store compare
         MLFLOW_TRACKING_URI=sqlite:///notes.txt compare
+        MLFLOW_TRACKING_URI=sqlite:///photos compare
+        MLFLOW_RUN_ID=0123456789abcdef0123456789abcdef {TRAIN}
         MLFLOW_TRACKING_URI=postgresql://host/store compare # without the package for it
         {TRAIN} --experiment deleted
         MLFLOW_TRACKING_URI=http://127.0.0.1:9 compare
@@ -261,6 +281,10 @@ def out_of_memory(accumulate):
     return fails
 
 
+def no_memory_to_step(patch, served, url):
+    patch.setattr("torch.optim.AdamW.step", out_of_memory(None))
+
+
 def moves_what_is_frozen(train_epoch):
     def moving(trainer, layers, plan, *rest):
         result = train_epoch(trainer, layers, plan, *rest)
@@ -273,7 +297,7 @@ def moves_what_is_frozen(train_epoch):
 
 def gone(function):
     def fails(*arguments, **named):
-        raise mlflow.MlflowException("no answer")
+        raise mlflow.MlflowException("no answer", error_code=TEMPORARILY_UNAVAILABLE)
 
     return fails
 
@@ -332,6 +356,20 @@ def empty_hub(patch, served, url):
     patch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/{revision}/{filename}")
 
 
+def plain_hub(patch, served, url):
+    empty_hub(patch, served, url)
+    patch.setattr("huggingface_hub.hf_hub_url", lambda *arguments, **named: "https://hub/file")
+    led = SimpleNamespace(location=f"{url}/file")
+    patch.setattr("huggingface_hub.get_hf_file_metadata", lambda address: led)
+
+
+def unreadable_folder(patch, served, url):
+    def walk(folder, onerror):
+        onerror(PermissionError(errno.EACCES, "Permission denied", str(folder)))
+
+    patch.setattr("tlcompare.data.pixels.os", SimpleNamespace(**vars(os) | {"walk": walk}))
+
+
 def poisoned_hub(patch, served, url):
     content = served / "hub.safetensors"
     save_file({"x": torch.zeros(1)}, content)
@@ -342,6 +380,7 @@ def poisoned_hub(patch, served, url):
         return str(blob)
 
     empty_hub(patch, served, url)
+    patch.setattr("huggingface_hub.get_hf_file_metadata", lambda address: SimpleNamespace(location=address))
     patch.setattr("huggingface_hub.hf_hub_download", download)
 
 
@@ -412,6 +451,9 @@ CIRCUMSTANCES = {
     "an archive without the folder": published(packed(("other/daisy/1.jpg", 10))),
     "an archive that unpacks to more than it should": published(packed(("flower_photos/daisy/1.jpg", 50_000))),
     "a disk that changes what is written": breaking("tlcompare.data.pixels", "_build", spoils_the_disk),
+    "the hub leads to plain http": plain_hub,
+    "a folder that cannot be read": unreadable_folder,
+    "too little memory for the optimizer": no_memory_to_step,
     "too little memory for one image": breaking("tlcompare.training.fit", "_accumulate", out_of_memory),
     "something changes frozen weights": breaking("tlcompare.training.fit", "_train_epoch", moves_what_is_frozen),
     "another process runs it": lambda patch, served, url: Studies("sqlite:///optuna.db").alone("proved"),
@@ -499,6 +541,12 @@ def place(tmp_path_factory, template_database, photos):
             shutil.copytree(f"photos/{label}", f"noblue/{name}/{label}")
         for name in ("moved", "changed"):
             shutil.copytree("photos", name)
+        latin = str(folder / "lat\udcff")
+        shutil.copytree("photos", latin)
+        os.symlink(latin, "linked")
+        os.mkfifo("pipe")
+        Path("taken.md").mkdir()
+        torch.save({"x": torch.zeros(2, 2).to_sparse()}, "sparse.pth")
         model, trained = train("photos")
         _, other = train("fresh")
         _, bare = train("photos", "--seed", 5)
@@ -507,6 +555,9 @@ def place(tmp_path_factory, template_database, photos):
         empty = client.create_run(client.get_run(trained).info.experiment_id).info.run_id
         client.log_batch(empty, params=[Param(*item) for item in client.get_run(trained).data.params.items()])
         client.set_terminated(empty)
+        foreign = client.create_run("0").info.run_id
+        client.log_param(foreign, "trainable_parameters", "11.2M")
+        client.set_terminated(foreign)
         client.create_registered_model("taken")
         client.delete_experiment(client.create_experiment("deleted"))
         with tempfile.TemporaryDirectory() as fetched:
@@ -524,12 +575,12 @@ def place(tmp_path_factory, template_database, photos):
         for name in ("moved", "changed"):
             Path(name, "red/00.png").unlink()
         storage = "sqlite:///optuna.db"
-        optuna.create_study(study_name="stranger", storage=storage)
+        optuna.create_study(study_name="stranger", storage=storage).ask()
         study = optuna.load_study(study_name="done", storage=storage)
         newer = optuna.create_study(study_name="newer", storage=storage)
         for name, value in (study.user_attrs | {"format": 99, "version": "9.9.9"}).items():
             newer.set_user_attr(name, value)
-        yield folder, {"MODEL": model, "RUN": trained, "OTHER": other, "BARE": bare, "EMPTY": empty}
+        yield folder, {"MODEL": model, "RUN": trained, "OTHER": other, "BARE": bare, "EMPTY": empty, "FOREIGN": foreign}
 
 
 def done(*arguments):
@@ -568,14 +619,19 @@ def write_images(folder):
 
 
 def tamper(model):
-    """A model whose weights were changed, and one of the first format with the weights of another."""
-    for name in ("tampered", "misfit"):
+    """A model whose weights were changed, one of the first format with the weights of another, one whose classes have
+    changed places, and one whose description is odd."""
+    for name in ("tampered", "misfit", "renamed", "odd"):
         shutil.copytree(model, name)
     with open("tampered/model.safetensors", "r+b") as file:
         file.seek(-1, os.SEEK_END)
         file.write(b"x")
     description = json.loads(Path("misfit/model.json").read_text())
-    Path("misfit/model.json").write_text(json.dumps(description | {"format": 1, "classes": ["a", "b"]}))
+    first = {name: value for name, value in description.items() if "sha256" not in name} | {"format": 1}
+    Path("misfit/model.json").write_text(json.dumps(first | {"classes": ["a", "b"]}))
+    turned = {"format": 1, "classes": description["classes"][::-1]}
+    Path("renamed/model.json").write_text(json.dumps(description | turned))
+    Path("odd/model.json").write_text(json.dumps(first | {"backbone": 5}))
 
 
 def said(result, line):
@@ -721,8 +777,16 @@ class Branching(nn.Module):
         return x if x.sum() > 0 else -x
 
 
+def wide():
+    """The beginning of a PNG of 9,400 x 9,400 pixels."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 9400, 9400, 1, 0, 0, 0, 0)
+    start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    return start + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+
+
 CALLS = {
     "a request of 300 images": asked(*[b"x"] * 300),
+    "a request of too many pixels": asked(*[wide()] * 3),
     "a request with text": asked("no base64!"),
     "a request with the name of a file": asked("/etc/passwd"),
     "an array of floating-point numbers": given(np.zeros((4, 4, 3))),
@@ -758,6 +822,10 @@ one of them, and writes this page. `…` stands for a working model, data, size 
         ("http://token@host/x", "http://***@host/x"),
         ("postgresql://host/x?user=me&password=secret&port=1", "postgresql://host/x?user=me&password=***&port=1"),
         ("'https://host/x?X-Amz-Signature=abc'", "'https://host/x?X-Amz-Signature=***'"),
+        ("https://a.net/c?sv=1&sig=abc&x=1", "https://a.net/c?sv=1&sig=***&x=1"),
+        ("mssql+pyodbc:///?odbc_connect=DRIVER%3DX%3BPWD%3Dsecret", "mssql+pyodbc:///?odbc_connect=***"),
+        ("jdbc://host/x?user=a;password=secret", "jdbc://host/x?user=a;password=***"),
+        ("https://host/x#access_token=abc", "https://host/x#access_token=***"),
         ("sqlite:////home/me/x@y.db", "sqlite:////home/me/x@y.db"),
         ("http://127.0.0.1:5000 of me@host", "http://127.0.0.1:5000 of me@host"),
         ("--storage postgresql://host/x?sslmode=require", "--storage postgresql://host/x?sslmode=require"),

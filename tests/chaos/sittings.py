@@ -38,7 +38,7 @@ def begin(*arguments, before=lambda: None):
         os._exit(code)
 
 
-def end(child, limit=120.0):
+def end(child, limit=600.0):
     """Wait for a process; gives its exit code, a signal as a negative number, and how many seconds it took."""
     start = time.monotonic()
     while time.monotonic() - start < limit:

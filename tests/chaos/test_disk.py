@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
 
 from tests.chaos.sittings import MODEL, SMALL, begin, end, run
 from tests.end_to_end.test_sweep import assert_they_agree
@@ -166,3 +167,33 @@ def test_a_database_that_is_full(place, photos, survived, name, pages):
     assert code == 0, Path("output.txt").read_text()
     assert_they_agree("s", 6)
     survived(4)
+
+
+def fails_from(number, name):
+    """SQLite's file of this name fails from a statement on."""
+    seen = []
+
+    def executing(connection, cursor, statement, parameters, *_):
+        if str(connection.engine.url.database).endswith(name):
+            seen.append(statement)
+            if len(seen) >= number:
+                raise OperationalError(statement, parameters, sqlite3.OperationalError("disk I/O error"))
+
+    return lambda: event.listen(Engine, "before_cursor_execute", executing)
+
+
+def test_a_study_that_fails_from_any_statement_on(place, photos, many, survived):
+    options = ["--epochs", 1, "--trials", 3, "--name", "s", "--pruner", "off", "--log-models", "none"]
+    command = ["sweep", *MODEL, "--data", photos, *SMALL, *options]
+    for number in range(1, 500, many(100, 12)):
+        place()
+        code, _ = end(begin(*command, before=fails_from(number, "optuna.db")))
+        output = Path("output.txt").read_text()
+        assert code in (0, 2), (number, output)
+        assert "Traceback" not in output, (number, output)
+        if code == 2:
+            assert "Error: the study storage" in output, (number, output)
+        code, _ = end(begin(*command))
+        assert code == 0, (number, Path("output.txt").read_text())
+        assert_they_agree("s", 3)
+        survived(4)

@@ -11,7 +11,7 @@ from tests.conftest import write_image
 from tlcompare.cli import main
 from tlcompare.config import RunConfig, describe, flag, read_yaml, resolve
 from tlcompare.errors import ConfigError, StrategyError
-from tlcompare.study.space import parse_space, read_space
+from tlcompare.study.space import RECIPE, parse_space, read_space, require_consistent
 
 FIELDS = list(RunConfig.__dataclass_fields__)
 VALUES = st.one_of(
@@ -87,26 +87,42 @@ def test_any_text_is_a_configuration_file_or_is_refused(tmp_path, examples, many
 
 
 def test_any_space_is_read_or_refused_with_its_place(examples, many, survived):
+    ends = st.sampled_from(["0", "1", "5", "1e-5", "0.1", "-5", "10%", "90%", "nan", "inf", "9" * 400, "1e-9", "x", ""])
+    ranges = st.dictionaries(st.sampled_from(["from", "to", "from", "to", "log", "step", "x"]), ends, max_size=4)
     values = st.recursive(
         st.one_of(st.text(max_size=8), st.sampled_from(["frozen", "1e-3", "nan", "-5", "top", "9" * 400, "0"])),
-        lambda inner: st.one_of(
-            st.lists(inner, max_size=3),
-            st.dictionaries(st.sampled_from(["low", "high", "log", "step", "choices", "x"]), inner, max_size=4),
-        ),
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=4)),
         max_leaves=6,
     )
-    keys = st.one_of(st.sampled_from(["unfreeze", "models", "lr", "sampler", "trials", "pruner", "seed", "x"]), KEYS)
+    sound = [{"from": "1e-5", "to": "0.1", "log": "true"}, {"from": "1", "to": "9"}, ["0.1", "0.5"], ["2", "3"], "10%"]
+    of_choice = st.one_of(st.sampled_from(sound), ranges, st.lists(ends, max_size=4), values)
+    depths = st.fixed_dictionaries({"depth": of_choice}, optional={"snap": values, "x": values})
+    recipes = st.dictionaries(st.one_of(st.sampled_from(RECIPE), KEYS.map(str)), of_choice, max_size=3)
+    likely = st.dictionaries(
+        st.sampled_from(["lr", "head_lr", "epochs", "dropout"]), st.sampled_from(sound), max_size=2
+    )
+    trials = st.lists(st.dictionaries(st.sampled_from(["model", "unfreeze", *RECIPE]), values, max_size=3), max_size=3)
+    known = {"unfreeze": st.one_of(depths, values), "recipe": recipes, "trials": trials, "sampler": values}
+    spaces = st.one_of(
+        st.fixed_dictionaries({}, optional=known),
+        st.fixed_dictionaries({"unfreeze": st.just("all"), "recipe": likely}),
+        st.dictionaries(KEYS.map(str), values, max_size=4),
+    )
+    read = []
 
     @examples
-    @given(st.dictionaries(keys.map(str), values, max_size=4))
+    @given(spaces)
     def check(content):
         try:
-            parse_space(content, "any", "any.yaml")
+            space = parse_space(content, "any", "any.yaml")
+            read.append(space.recipe)
+            require_consistent(space, {})
         except (ConfigError, StrategyError) as e:
             assert len(str(e)) > 10
             assert "\n" not in str(e).strip()
 
     check()
+    assert any(read), "no space with a recipe was read"
     survived(10, many(75, 2500))
 
 
@@ -124,7 +140,8 @@ def test_any_flags_are_one_line_and_exit_code_2(tmp_path, workplace, examples, m
         assert result.exit_code == 2, result.output
         assert isinstance(result.exception, SystemExit)
         assert "Traceback" not in result.output
-        assert result.stderr.strip().splitlines()[-1].startswith("Error: ")
+        assert result.stderr.startswith("Error: ")
+        assert result.stderr.count("\n") == 1
 
     check()
     survived(10, many(75, 2500))

@@ -18,6 +18,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.chaos.sittings import MODEL, SMALL, begin, end, patched, run
+from tests.chaos.test_kills import interrupted_once
 from tests.end_to_end.test_sweep import children, parent
 from tlcompare.tracking.outbox import kept
 from tlcompare.tracking.reading import replicates_of, sweep_run
@@ -88,6 +89,9 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         content = response.read()
         connection.close()
         if fault == "answer lost":
+            return self.reset()
+        if fault == "first run's answer lost" and self.path.endswith("/runs/create"):
+            self.server.fail("")
             return self.reset()
         return self.answer(response.status, dict(response.getheaders()), content)
 
@@ -239,6 +243,44 @@ def test_a_sweep_whose_server_is_gone_stops_with_one_sentence_and_goes_on(proxy,
     for r in children("gone"):
         whole(r.info.run_id, 2)
     assert not kept()
+    survived(7)
+
+
+def test_an_interruption_while_the_server_is_gone_ends_within_seconds(proxy, photos, survived, monkeypatch):
+    """With the patience that MLflow has by default, which is minutes."""
+    for name in ("MAX_RETRIES", "BACKOFF_FACTOR", "TIMEOUT"):
+        monkeypatch.delenv(f"MLFLOW_HTTP_REQUEST_{name}")
+    options = ["--epochs", 2, "--trials", 2, "--name", "left", "--pruner", "off", "--sampler", "random"]
+    command = ["sweep", *MODEL, "--data", photos, *SMALL, *options]
+
+    def before():
+        interrupted_once()
+        fails_at_first_epoch(proxy, "gone")()
+
+    start = time.monotonic()
+    code, _ = end(begin(*command, before=before), limit=300)
+    took, output = time.monotonic() - start, Path("output.txt").read_text()
+    assert code == 130, output
+    assert took < 120, output  # MLflow alone would wait for four minutes
+    assert "Go on with: tlcompare sweep --name left" in output
+    assert "Traceback" not in output
+    proxy.fail("")
+    code, _ = end(begin(*command), limit=300)
+    assert code == 0, Path("output.txt").read_text()
+    assert [r.info.status for r in children("left")] == ["FINISHED"] * 2
+    assert not kept()
+    survived(7)
+
+
+def test_a_run_that_was_made_twice_because_an_answer_was_lost_is_there_once(proxy, photos, survived):
+    options = ["--epochs", 1, "--unfreeze", "frozen", "--experiment", "once"]
+    proxy.fail("first run's answer lost")
+    code, _ = end(begin("train", *MODEL, "--data", photos, *SMALL, *options), limit=300)
+    assert code == 0, Path("output.txt").read_text()
+    assert proxy.fault == ""
+    client = MlflowClient()
+    (logged,) = client.search_runs([client.get_experiment_by_name("once").experiment_id])
+    assert logged.info.status == "FINISHED"
     survived(7)
 
 

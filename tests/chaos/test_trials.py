@@ -14,6 +14,7 @@ import optuna
 import pytest
 import torch
 from mlflow import MlflowClient
+from mlflow.entities import ViewType
 from optuna.trial import TrialState
 
 import tlcompare
@@ -119,6 +120,33 @@ def test_a_lost_device_or_process_costs_an_attempt(place, photos, many, survived
         assert_they_agree("s", 4)
         assert {t.state for t in study("s").trials} == {TrialState.COMPLETE}
         survived(15, 2)
+
+
+def test_a_trial_whose_worker_is_killed_after_its_end_stays_as_it_is(place, photos, survived):
+    place()
+
+    def before():
+        forked_workers()
+
+        def change(send):
+            def deadly(remote, kind, *arguments):
+                if kind == "ended" and not Path("killed.txt").exists():
+                    Path("killed.txt").touch()
+                    killed()
+                send(remote, kind, *arguments)
+
+            return deadly
+
+        patched("tlcompare.study.engines", "_Remote.send", change)
+
+    code, _ = end(begin(*sweep_of_four(photos, "--jobs", 2), before=before))
+    assert code == 0, output()
+    assert Path("killed.txt").exists()
+    assert "is run again" not in output()
+    assert_they_agree("s", 4)
+    assert {t.state for t in study("s").trials} == {TrialState.COMPLETE}
+    assert not MlflowClient().search_runs(["1"], run_view_type=ViewType.DELETED_ONLY)
+    survived(15)
 
 
 def test_the_last_trial_is_run_again_when_the_others_are_done(place, photos, survived):

@@ -47,13 +47,13 @@ def test_the_page_asks_for_nothing():
 
 
 def test_text_is_marked_and_tables_survive_bars():
-    sections = [Section("One two", ["**so** `it` is", Table(["a"], [["x|y <b>"]]), Code(["ls"])])]
+    sections = [Section("One two", ["**so** `it` is", Table(["a"], [["x|y <b>"]]), Code(["ls", "x\n```\n<b>"])])]
     page = as_html("t", sections)
     assert "<strong>so</strong> <code>it</code> is" in page
     assert 'href="#one-two"' in page
     text = as_markdown("t", sections)
     assert "x\\|y &lt;b>" in text
-    assert "```sh\nls\n```" in text
+    assert "\n    ls\n    x ``` <b>\n" in text
 
 
 def test_ink_takes_the_colour_of_the_page():

@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -55,7 +57,6 @@ def test_exif_orientation():
         (Image.new("CMYK", (20, 12), (255, 0, 0, 0)), "JPEG", (0, 255, 255)),
         (Image.fromarray(np.full((12, 20), 257 * 90, np.uint16)), "PNG", (90, 90, 90)),
         (Image.fromarray(np.full((12, 20), 257 * 90, np.uint16)), "TIFF", (90, 90, 90)),
-        (Image.fromarray(np.full((12, 20), 257 * 90, np.int32)), "TIFF", (90, 90, 90)),
     ],
 )
 def test_kinds_of_pixels(image, kind, wanted):
@@ -91,7 +92,7 @@ def bomb():
         (packed(RED, "PPM"), "not an image of a known format"),
         (bomb(), f"more than {MAX_PIXELS:,}"),
         (packed(Image.new("F", (4, 4), 0.5), "TIFF"), "floating-point"),
-        (packed(Image.fromarray(np.full((4, 4), 70_000, np.int32)), "TIFF"), "outside 16 bits"),
+        (packed(Image.fromarray(np.full((4, 4), 70_000, np.int32)), "TIFF"), "signed pixels"),
     ],
 )
 def test_what_is_no_usable_image_says_why(data, said):
@@ -135,3 +136,59 @@ def test_square_takes_the_centre():
 def test_content_is_the_same_in_another_lossless_format():
     assert content_hash(decode(packed(RED, "PNG"))) == content_hash(decode(packed(RED, "BMP")))
     assert content_hash(RED) != content_hash(RED.transpose(Image.Transpose.ROTATE_90))
+
+
+def chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png(bits, colour, row, transparent):
+    """Four pixels of this many bits, in grey (colour 0) or RGB (2), one of them transparent."""
+    header = struct.pack(">IIBBBBB", 4, 1, bits, colour, 0, 0, 0)
+    content = chunk(b"IHDR", header) + chunk(b"tRNS", transparent) + chunk(b"IDAT", zlib.compress(b"\0" + row))
+    return b"\x89PNG\r\n\x1a\n" + content + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (png(1, 0, bytes([0b01010000]), struct.pack(">H", 1)), [0, 255, 0, 255]),
+        (png(1, 0, bytes([0b01010000]), struct.pack(">H", 0)), [255, 255, 255, 255]),
+        (png(2, 0, bytes([0b00011011]), struct.pack(">H", 1)), [0, 255, 170, 255]),
+        (png(4, 0, bytes([0x01, 0x2F]), struct.pack(">H", 1)), [0, 255, 34, 255]),
+        (png(8, 0, bytes([10, 20, 30, 40]), struct.pack(">H", 10)), [255, 20, 30, 40]),
+        (png(16, 0, struct.pack(">4H", 0, 1000, 30000, 65535), struct.pack(">H", 1000)), [0, 255, 116, 255]),
+        (png(8, 2, bytes([1] * 3 + [2] * 3 + [3] * 3 + [4] * 3), struct.pack(">3H", 2, 2, 2)), [1, 255, 3, 4]),
+        (
+            png(16, 2, struct.pack(">12H", *[2560] * 3, *[5120] * 3, *[7680] * 6), struct.pack(">3H", *[2560] * 3)),
+            [255, 20, 30, 30],
+        ),
+    ],
+)
+def test_a_transparent_colour_is_white_in_any_depth(data, shown):
+    assert np.asarray(decode(data))[0, :, 0].tolist() == shown
+
+
+def tiff(pixels, photometric, sample_format):
+    """One row of pixels, uncompressed."""
+    data, bits = pixels.tobytes(), 8 * pixels.itemsize
+    entries = [(256, len(pixels)), (257, 1), (258, bits), (259, 1), (262, photometric), (273, 8), (278, 1)]
+    entries += [(279, len(data)), (339, sample_format)]
+    packed = b"".join(struct.pack("<HHII", tag, 4 if tag in (273, 279) else 3, 1, value) for tag, value in entries)
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(entries)) + packed + bytes(4)
+
+
+SIXTEEN = np.array([0, 1000, 30000, 65535], np.uint16)
+
+
+def test_what_is_white_in_a_tiff():
+    assert np.asarray(decode(tiff(SIXTEEN, 1, 1)))[0, :, 0].tolist() == [0, 3, 116, 255]
+    assert np.asarray(decode(tiff(SIXTEEN, 0, 1)))[0, :, 0].tolist() == [255, 251, 138, 0]
+    eight = np.array([0, 100, 200, 255], np.uint8)
+    assert np.asarray(decode(tiff(eight, 0, 1)))[0, :, 0].tolist() == [255, 155, 55, 0]
+
+
+@pytest.mark.parametrize(("kind", "sample_format"), [(np.int8, 2), (np.int16, 2), (np.int32, 2), (np.uint32, 1)])
+def test_pixels_without_a_known_range_are_refused(kind, sample_format):
+    with pytest.raises(DataError, match="no known range"):
+        decode(tiff(np.array([0, 1, 2, 100], kind), 1, sample_format))

@@ -235,7 +235,44 @@ def test_a_mistake_is_one_line_and_exit_code_2(tlcompare, photos, arguments, sai
 
 def test_debug_shows_the_traceback(tlcompare):
     result = tlcompare("train", "--data", "nowhere", "--debug")
-    assert type(result.exception).__name__ == "DataError"
+    assert result.exit_code == 2
+    assert "Traceback" in result.stderr
+    assert "DataError" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith('Error: --data "nowhere" is no folder')
+
+
+def test_debug_shows_no_password(tlcompare, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hunter2@127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    result = tlcompare("--debug", "compare")
+    assert result.exit_code == 2
+    assert "Traceback" in result.stderr
+    assert "hunter2" not in result.output
+
+
+def test_an_error_cannot_steer_the_terminal(tlcompare):
+    result = tlcompare("train", "--data", "b\x1b]0;evil\x07")
+    assert result.exit_code == 2
+    assert "\x1b" not in result.stderr
+    assert "\\x1b]0;evil\\x07" in result.stderr
+
+
+def test_runs_of_others_are_passed_over(tlcompare, workplace):
+    client = MlflowClient()
+    run = client.create_run("0", tags={"tlcompare.role": "sweep"})
+    client.log_param(run.info.run_id, "trainable_parameters", "11.2M")
+    client.set_terminated(run.info.run_id)
+    for command in (["compare", run.info.run_id], ["compare", "--experiment", "Default"], ["compare", "--sweep", "x"]):
+        result = tlcompare(*command)
+        assert result.exit_code == 2, result.output
+        assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("option", ["--run-name", "--experiment", "--data", "--weights"])
+def test_names_that_are_no_utf8_are_refused(tlcompare, option):
+    result = tlcompare("train", option, "x\udcff")
+    assert result.exit_code == 2, result.output
+    assert f"{option} is not valid UTF-8" in result.stderr
 
 
 def test_score_test_needs_test_images(tlcompare, tmp_path):

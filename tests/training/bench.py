@@ -39,8 +39,9 @@ class Bench:
             test_fraction=0.1,
             seed=0,
         )
-        self.plan = make_plan(self.layers, config.unfreeze, 3)
-        self.model = Classifier(self.layers, self.plan.cut, 3, config.dropout, config.seed)
+        classes = len(self.store.classes)
+        self.plan = make_plan(self.layers, config.unfreeze, classes)
+        self.model = Classifier(self.layers, self.plan.cut, classes, config.dropout, config.seed)
         views = {"none": 1}.get(str(config.augment), 2)
         self.images = Images(self.store, backbone.preprocessing, str(config.augment), views, config.seed, "cpu")
         self.before = {n: t.clone() for n, t in self.model.weights().items()}

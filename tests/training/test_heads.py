@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.conftest import write_image
 from tests.training.bench import Bench
 from tlcompare.errors import TrainingError
 from tlcompare.freezing.graph import cut_points
@@ -57,6 +58,23 @@ def test_heads_in_a_batch_are_those_that_train_alone(config):
         np.testing.assert_array_equal(a.probabilities, b.probabilities)
     assert [f.prefix_images for f in together] == [alone[0].prefix_images, 0, 0, 0]
     assert len({curves(f).tobytes() for f in alone}) == 4
+
+
+def test_a_head_alone_has_the_bits_it_has_in_a_batch_with_two_threads(config, tmp_path):
+    for label in range(37):
+        for i in range(6):
+            write_image(tmp_path / f"{label:02}" / f"{i}.png", seed=10 * label + i, hue=label % 3)
+    first = config(model=MODEL, epochs=2, data=str(tmp_path))
+    rows = len(Bench(first).split.train)
+    one, other = (replace(first, seed=seed, batch_size=rows - 7) for seed in (0, 1))
+    torch.set_num_threads(2)
+    try:
+        alone, together = Bench(one), Bench(one)
+        alone.fit(fitting=fit_head)
+        together.fit(fitting=fit_head, ahead=[other])
+    finally:
+        torch.set_num_threads(1)
+    assert torch.equal(alone.model.head.weight, together.model.head.weight)
 
 
 def test_heads_train_together_unless_what_they_see_differs(config):

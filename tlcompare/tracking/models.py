@@ -45,8 +45,8 @@ def load_model(uri: str) -> serving.Predictor:
     Raises:
         TrackingError: nothing there, or not a model of this tool.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        found = Path(uri)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        found = Path(uri.removeprefix("file://"))
         if not found.is_dir():
             require_store()
             found = _fetched(uri, folder)
@@ -61,7 +61,9 @@ def _fetched(uri: str, folder: str) -> Path:
         return Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
     except ImportError as e:
         raise TrackingError(f"{uri} cannot be fetched: {first_line(e)}", "Install that package.") from e
-    except (MlflowException, OSError, ValueError) as e:
+    except ValueError as e:
+        raise TrackingError(f'"{uri}" is no address of a model', serving.TAKE_URI) from e
+    except (MlflowException, OSError) as e:
         raise TrackingError(f'no model "{uri}": {first_line(e)}', serving.TAKE_URI) from e
 
 
