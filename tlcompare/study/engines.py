@@ -142,7 +142,8 @@ class Processes:
                     if outcome is None:
                         continue
                     watch.ended(worker.job, outcome)
-                    following = None if outcome.lost else next_job()
+                    gone = outcome.lost or not worker.process.is_alive()
+                    following = None if gone else next_job()
                     if following is None:
                         busy.remove(worker)
                     else:
