@@ -160,6 +160,7 @@ TRIGGERS = {
         sweep --space nowhere
         sweep --space unknown.yaml
         sweep --space low.yaml
+        sweep --space weights.yaml --data photos --dry-run
         {SWEEP} --maximize test/accuracy
         {SWEEP} --maximize val/acuracy
         {SWEEP} --minimize val/accuracy
@@ -505,6 +506,7 @@ def place(tmp_path_factory, template_database, photos):
             "badblock.yaml": "models: [efficientnet_lite0]\nunfreeze: [conv9]",
             "listed.yaml": "trials: [{model: timm:test_resnet, unfreeze: layer4}]",
             "fine.yaml": "unfreeze: all\nrecipe: {lr: {from: 0.1, to: 1, step: 1e-9}}",
+            "weights.yaml": "models: [timm:test_resnet]\nunfreeze: all\nrecipe: {weights: [none, gone.pth]}",
             "points.yaml": "unfreeze: all\nrecipe: {lr: {from: 0.1, to: 1, step: 0.001}, "
             "weight_decay: {from: 0, to: 1, step: 0.001}}",
             "epochs.yaml": "unfreeze: all\nrecipe: {epochs: [ten]}",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tlcompare.backbones.registry import get_backbone
+from tlcompare.backbones.weights import read_state
 from tlcompare.config import RunConfig, checked, flag, resolve
 from tlcompare.errors import ConfigError, StudyError, WeightsError
 from tlcompare.files import expanded
@@ -15,7 +16,7 @@ from tlcompare.preparation import Prepared, Workbench, images_of, notes_on_data,
 from tlcompare.probe import run_probe
 from tlcompare.study.objective import Objective, make_objectives
 from tlcompare.study.search import Candidate, Search, bind, models_of
-from tlcompare.study.space import Choices, parse_space, presets, read_space
+from tlcompare.study.space import Choices, Space, parse_space, presets, read_space
 from tlcompare.study.studies import DEFAULT_STORAGE, Definition, shown
 from tlcompare.training.device import share_of_threads
 from tlcompare.training.epochs import Epoch
@@ -143,6 +144,8 @@ def make_plan(request: Request, kept: Definition | None, limits: Mapping[str, An
         )
     search = bind(space, definition.models, definition.options)
     _require_learnable(definition, search)
+    if "weights" not in definition.options:
+        _require_weights(space)
     workbench = Workbench()
     quiet = Quiet(say)
     prepared = {m: prepare(_first_of(search.always_first, m), quiet, workbench) for m in definition.models}
@@ -182,6 +185,18 @@ def _require_learnable(definition: Definition, search: Search) -> None:
             f"{search.space.name} are not: its baselines or its backbones have others",
             "Take --sampler tpe.",
         )
+
+
+def _require_weights(space: Space) -> None:
+    """Check that the weights files that a space names can be read.
+
+    Raises:
+        WeightsError: one cannot.
+    """
+    domain = space.recipe.get("weights")
+    listed = {*(domain.values if domain else ()), *(trial.get("weights") for trial in space.trials)}
+    for file in sorted(listed - {None, "default", "none"}):
+        read_state(expanded(file))
 
 
 def _first_of(known: tuple[Candidate, ...], model: str) -> RunConfig:
