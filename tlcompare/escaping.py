@@ -30,5 +30,10 @@ def cell(value: Any) -> Any:
     return f"'{value}"
 
 
+def cells(table: Any) -> Any:
+    """A pandas table in which all text is a `cell`."""
+    return table.apply(lambda column: column if column.dtype.kind in "biuf" else column.map(cell))
+
+
 def uncell(text: str) -> str:
     return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text

@@ -8,7 +8,7 @@ from tlcompare.comparison.findings import find
 from tlcompare.comparison.numbers import numbers_of
 from tlcompare.comparison.sections import sections_of
 from tlcompare.errors import ConfigError
-from tlcompare.escaping import cell
+from tlcompare.escaping import cells
 from tlcompare.files import expanded, write_atomically
 from tlcompare.tracking.runs import RunLog
 
@@ -30,7 +30,7 @@ def write_report(sweep: str, output: str, baseline: str, margin: float) -> list[
     texts = {
         page: as_html(title, sections),
         page.with_suffix(".md"): as_markdown(title, sections),
-        page.with_suffix(".csv"): numbers_of(found).map(cell).to_csv(index=False, lineterminator="\n"),
+        page.with_suffix(".csv"): cells(numbers_of(found)).to_csv(index=False, lineterminator="\n"),
     }
     if len(texts) < 3:
         raise ConfigError(f"-o {output}: the report's page would overwrite its table", "Let its name end in .html.")

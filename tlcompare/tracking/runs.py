@@ -23,7 +23,7 @@ from mlflow.tracking.context.registry import resolve_tags
 
 from tlcompare.config import RunConfig, read_yaml
 from tlcompare.errors import TrackingError, UserError, without_credentials
-from tlcompare.escaping import cell
+from tlcompare.escaping import cells
 from tlcompare.files import first_line
 from tlcompare.tracking.alive import alive, died, settled
 from tlcompare.tracking.outbox import catch_up, kept, put, send
@@ -84,7 +84,7 @@ class RunLog:
 
     def table(self, path: str, rows: Any) -> None:
         """Log a pandas table as CSV, which the UI shows as a table."""
-        self.text(path, rows.map(cell).to_csv(index=False, float_format="%.6g"))
+        self.text(path, cells(rows).to_csv(index=False, float_format="%.6g"))
 
     def figure(self, path: str, figure: Figure) -> None:
         with warnings.catch_warnings(), self._file(path) as file:
@@ -196,10 +196,10 @@ def _begin(config: RunConfig) -> str:
 
 def new_run(experiment: str, name: str, tags: Mapping[str, str]) -> str:
     """Make a run and return its id; a server that made it but lost the answer has been asked for another by MLflow."""
-    attempt = uuid.uuid4().hex
-    made = client().create_run(experiment, run_name=name, tags=resolve_tags({**tags, _ATTEMPT: attempt})).info.run_id
-    if not is_a_file(tracking_uri()):
-        for run in client().search_runs([experiment], f"tags.`{_ATTEMPT}` = '{attempt}'"):
+    attempt = {} if is_a_file(tracking_uri()) else {_ATTEMPT: uuid.uuid4().hex}
+    made = client().create_run(experiment, run_name=name, tags=resolve_tags({**tags, **attempt})).info.run_id
+    for token in attempt.values():
+        for run in client().search_runs([experiment], f"tags.`{_ATTEMPT}` = '{token}'"):
             if run.info.run_id != made:
                 client().delete_run(run.info.run_id)
     return str(made)
