@@ -28,15 +28,15 @@ test: setup
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
-# The oldest versions that pyproject.toml allows, in an environment of their own; needs uv. What libraries say in
-# docs/errors.md is what the pinned versions say.
-test-floor:
-	uv venv --allow-existing --python 3.11 .venv-floor
-	uv pip install --python .venv-floor/bin/python --resolution lowest-direct -e '.[demo,dev]'
+# The oldest versions that pyproject.toml allows, in an environment of their own. What libraries say in docs/errors.md is
+# what the pinned versions say.
+test-floor: setup
+	$(BIN)/uv venv --allow-existing --python 3.11 .venv-floor
+	$(BIN)/uv pip install --python .venv-floor/bin/python --resolution lowest-direct -e '.[demo,dev]'
 	OMP_NUM_THREADS=1 .venv-floor/bin/python -m pytest -n 2 --dist loadfile --deselect tests/test_errors.py::test_every_error_is_listed
 
 audit: setup
-	uvx pip-audit -r constraints.txt --no-deps --disable-pip
+	$(BIN)/uv tool run pip-audit -r constraints.txt --no-deps --disable-pip --strict
 
 chaos: setup
 	$(BIN)/python -m tests.chaos
