@@ -11,6 +11,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from tlcompare.escaping import harmless
 from tlcompare.training.epochs import Epoch
 
 
@@ -44,7 +45,7 @@ class RunReporter:
         self._said = time.monotonic()
 
     def say(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False)
+        self._console.print(harmless(text), highlight=False, markup=False)
 
     def doing(self, what: str) -> None:
         if self._progress and self._task is not None:

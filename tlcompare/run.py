@@ -143,15 +143,15 @@ def _train(
     fitting: Callable[..., Fitted] = partial(fit, suffix=suffix, checkpoint=checkpoint, on_notice=reporter.say)
     if not plan.parameters and vectors_fit(feed, layers.features):
         fitting = partial(fit_head, ahead=ahead, trained=workbench.heads)
-    try:
-        with enough_memory():
+    with enough_memory():
+        try:
             reports = {"on_step": reporter.step, "on_epoch": on_epoch}
             fitted = fitting(model, layers, plan, feed, split, config, compute, **reports)
-    except (Pruned, TrainingError):
-        checkpoint.delete()
-        raise
-    finally:
-        epoch_log.send()
+        except (Pruned, TrainingError):
+            checkpoint.delete()
+            raise
+        finally:
+            epoch_log.send()
     reporter.doing("scoring, and logging the model")
     probabilities = {"val": fitted.probabilities}
     if config.score_test:

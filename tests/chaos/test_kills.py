@@ -1,5 +1,6 @@
 """Rows 1, 2, 3 and 5: processes that are killed or interrupted."""
 
+import errno
 import itertools
 import json
 import os
@@ -221,6 +222,27 @@ def test_a_second_signal_does_not_cut_the_clean_up(place, photos, survived):
     assert code == 130, Path("output.txt").read_text()
     assert {r.info.status for r in [parent("s"), *children("s")]} == {"KILLED"}
     assert not study("s").get_trials(states=(TrialState.RUNNING,))
+    assert end(begin(*command))[0] == 0, Path("output.txt").read_text()
+    whole(3, {})
+    survived(3)
+
+
+def test_a_full_disk_does_not_hide_an_interruption(place, photos, survived):
+    place()
+    options = ["--epochs", 2, "--trials", 3, "--name", "s", *EVERY_TRIAL]
+    command = ["sweep", *MODEL, "--data", photos, *SMALL, *options]
+
+    def full(log):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def before():
+        interrupted_once()
+        patched("tlcompare.study.sweep", "leave_table", lambda leave_table: full)
+
+    code, _ = end(begin(*command, before=before))
+    output = Path("output.txt").read_text()
+    assert code == 130, output
+    assert "Go on with: tlcompare sweep --name s" in output
     assert end(begin(*command))[0] == 0, Path("output.txt").read_text()
     whole(3, {})
     survived(3)

@@ -163,15 +163,26 @@ def png(bits, colour, row, transparent):
             png(16, 2, struct.pack(">12H", *[2560] * 3, *[5120] * 3, *[7680] * 6), struct.pack(">3H", *[2560] * 3)),
             [255, 20, 30, 30],
         ),
+        (
+            png(
+                16,
+                2,
+                struct.pack(">12H", *[200] * 3, *[51400] * 3, *[30000] * 3, *[65535] * 3),
+                struct.pack(">3H", *[200] * 3),
+            ),
+            [255, 200, 117, 255],
+        ),
     ],
 )
 def test_a_transparent_colour_is_white_in_any_depth(data, shown):
     assert np.asarray(decode(data))[0, :, 0].tolist() == shown
 
 
-def tiff(pixels, photometric, sample_format):
+def tiff(pixels, photometric, sample_format, twelve_bits=False):
     """One row of pixels, uncompressed."""
     data, bits = pixels.tobytes(), 8 * pixels.itemsize
+    if twelve_bits:
+        data, bits = bytes.fromhex("".join(f"{value:03x}" for value in pixels)), 12
     entries = [(256, len(pixels)), (257, 1), (258, bits), (259, 1), (262, photometric), (273, 8), (278, 1)]
     entries += [(279, len(data)), (339, sample_format)]
     packed = b"".join(struct.pack("<HHII", tag, 4 if tag in (273, 279) else 3, 1, value) for tag, value in entries)
@@ -184,6 +195,8 @@ SIXTEEN = np.array([0, 1000, 30000, 65535], np.uint16)
 def test_what_is_white_in_a_tiff():
     assert np.asarray(decode(tiff(SIXTEEN, 1, 1)))[0, :, 0].tolist() == [0, 3, 116, 255]
     assert np.asarray(decode(tiff(SIXTEEN, 0, 1)))[0, :, 0].tolist() == [255, 251, 138, 0]
+    twelve = np.array([0, 1000, 2000, 4095], np.uint16)
+    assert np.asarray(decode(tiff(twelve, 1, 1, twelve_bits=True)))[0, :, 0].tolist() == [0, 62, 124, 255]
     eight = np.array([0, 100, 200, 255], np.uint8)
     assert np.asarray(decode(tiff(eight, 0, 1)))[0, :, 0].tolist() == [255, 155, 55, 0]
 

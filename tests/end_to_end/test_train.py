@@ -11,6 +11,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from mlflow import MlflowClient
 from PIL import Image
@@ -233,12 +234,37 @@ def test_a_mistake_is_one_line_and_exit_code_2(tlcompare, photos, arguments, sai
     assert not MlflowClient().get_experiment_by_name("tlcompare")
 
 
+OF_A_SMALL_NETWORK = (
+    "--model timm:test_resnet --weights none --unfreeze layer4 --image-size 32 --batch-size 8 --precision fp32".split()
+)
+
+
 def test_debug_shows_the_traceback(tlcompare):
     result = tlcompare("train", "--data", "nowhere", "--debug")
     assert result.exit_code == 2
     assert "Traceback" in result.stderr
     assert "DataError" in result.stderr
     assert result.stderr.splitlines()[-1].startswith('Error: --data "nowhere" is no folder')
+
+
+def test_memory_that_does_not_suffice_for_now_costs_no_epoch(tlcompare, photos, monkeypatch):
+    command = ["train", *OF_A_SMALL_NETWORK, "--data", photos, "--epochs", 3, "--threads", 1]
+    steps, step = [], torch.optim.AdamW.step
+
+    def runs_out(optimizer, *arguments, **named):
+        steps.append(1)
+        if len(steps) == 7:  # in the third epoch, of three steps each
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return step(optimizer, *arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("torch.optim.AdamW.step", runs_out)
+        failed = tlcompare(*command)
+    assert failed.exit_code == 2, failed.output
+    assert "not enough memory to train" in failed.stderr
+    again = tlcompare(*command)
+    assert again.exit_code == 0, again.output
+    assert "going on after epoch 2" in again.stderr
 
 
 def test_debug_shows_no_password(tlcompare, monkeypatch):

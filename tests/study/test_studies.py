@@ -95,6 +95,11 @@ def test_only_one_process_runs_a_sweep(studies):
         pass
 
 
+def test_a_machine_without_room_for_a_process_is_not_another_sweep(studies):
+    with pytest.raises(BlockingIOError), studies.alone("a"):
+        raise BlockingIOError("no more processes")
+
+
 def test_studies_of_the_same_name_in_other_folders_are_others(tmp_path, monkeypatch):
     ids = []
     with contextlib.ExitStack() as stack:

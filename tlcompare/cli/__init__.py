@@ -67,7 +67,7 @@ def _one_line() -> Iterator[None]:
 
 def _show_traceback(ctx: click.Context) -> None:
     if ctx.params.get("debug"):
-        click.echo(without_credentials(traceback.format_exc()), err=True)
+        click.echo(harmless(without_credentials(traceback.format_exc())), err=True)
 
 
 class _Group(click.Group):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import PurePath
 
 from tlcompare.errors import TrackingError
-from tlcompare.escaping import cell, plain
+from tlcompare.escaping import cell, harmless, plain
 from tlcompare.study.space import RECIPE
 from tlcompare.tracking.reading import LoggedRun, runs_by_id, runs_of_experiment, sweep_run, trials_of
 from tlcompare.tracking.store import require_store
@@ -142,8 +142,8 @@ def aligned(lines: Sequence[Sequence[str]], left: Sequence[bool]) -> list[str]:
     """Lines of cells in columns, each to the left or to the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
-        "  ".join(
-            c.ljust(w) if at_left else c.rjust(w) for c, w, at_left in zip(line, widths, left, strict=True)
+        harmless(
+            "  ".join(c.ljust(w) if at_left else c.rjust(w) for c, w, at_left in zip(line, widths, left, strict=True))
         ).rstrip()
         for line in lines
     ]

@@ -39,7 +39,8 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_PHOTOMETRIC, _SAMPLE_FORMAT = 262, 339
+_BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
+_SCALES = {"1": 255, "L;2": 85, "L;4": 17}
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
@@ -79,10 +80,10 @@ def decode(data: bytes) -> Image.Image:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:
             raise DataError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}", _SHRINK)
-        scale, inverted = _scale(image), _is_inverted(image)
+        kind, ends = _kind(image), _ends(image)
         image.load()
-        _see_through(image, scale)
-        return to_rgb(_upright(image), inverted)
+        _see_through(image, kind)
+        return to_rgb(_upright(image), ends)
     except UnidentifiedImageError as e:
         raise DataError(f"not an image of a known format ({', '.join(FORMATS)})", _REPLACE) from e
     except Image.DecompressionBombError as e:
@@ -146,8 +147,8 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def to_rgb(image: Image.Image, inverted: bool = False) -> Image.Image:
-    """The image in RGB, what is transparent laid on white, 16 bits brought to 8; `inverted` where 0 of 16 is white.
+def to_rgb(image: Image.Image, ends: tuple[int, int] = (0, 65535)) -> Image.Image:
+    """The image in RGB, what is transparent laid on white, 16 bits brought to 8; `ends` are black and white in 16 bits.
 
     Raises:
         DataError: its pixels have no known range.
@@ -159,20 +160,19 @@ def to_rgb(image: Image.Image, inverted: bool = False) -> Image.Image:
     result = Image.new("RGB", image.size)
     top = 0
     for band in _bands(image):
-        result.paste(_band_to_rgb(band, inverted), (0, top))
+        result.paste(_band_to_rgb(band, ends), (0, top))
         top += band.height
     return result
 
 
-def _scale(image: Image.Image) -> int:
-    """What the values of a PNG of fewer than 8 bits, not yet loaded, are multiplied with to fill 8."""
+def _kind(image: Image.Image) -> str:
+    """How the pixels of a PNG, not yet loaded, lie in its file, in Pillow's words; empty for other images."""
     tiles = getattr(image, "tile", None)
-    kind = str(tiles[0][3]) if image.format == "PNG" and tiles else ""
-    return {"1": 255, "L;2": 85, "L;4": 17}.get(kind, 1)
+    return str(tiles[0][3]) if image.format == "PNG" and tiles else ""
 
 
-def _is_inverted(image: Image.Image) -> bool:
-    """Whether 0 is white in 16 bits, which Pillow leaves as it is.
+def _ends(image: Image.Image) -> tuple[int, int]:
+    """Black and white of an image in 16 bits: a TIFF may have 12, and 0 for white, which Pillow leaves as it is.
 
     Raises:
         DataError: a TIFF with negative values, which Pillow does not always tell apart.
@@ -180,23 +180,25 @@ def _is_inverted(image: Image.Image) -> bool:
     tags = getattr(image, "tag_v2", {})
     if tags.get(_SAMPLE_FORMAT) in (2, (2,)):
         raise DataError("signed pixels have no known range", _CONVERT)
-    return image.mode.startswith("I;16") and tags.get(_PHOTOMETRIC) == 0
+    white = 4095 if tags.get(_BITS) in (12, (12,)) else 65535
+    return (white, 0) if tags.get(_PHOTOMETRIC) == 0 else (0, white)
 
 
-def _see_through(image: Image.Image, scale: int) -> None:
+def _see_through(image: Image.Image, kind: str) -> None:
     """Bring the one transparent colour of a PNG, which its file has in its own bits, to those of the loaded pixels."""
     colour = image.info.get("transparency")
-    if image.format == "PNG" and image.mode in ("1", "L") and isinstance(colour, int):
-        image.info["transparency"] = colour * scale
-    elif image.format == "PNG" and image.mode == "RGB" and isinstance(colour, tuple) and max(colour) > 255:
+    if kind in _SCALES and isinstance(colour, int):
+        image.info["transparency"] = colour * _SCALES[kind]
+    elif kind == "RGB;16B" and isinstance(colour, tuple):
         image.info["transparency"] = tuple(value >> 8 for value in colour)
 
 
-def _band_to_rgb(image: Image.Image, inverted: bool) -> Image.Image:
+def _band_to_rgb(image: Image.Image, ends: tuple[int, int]) -> Image.Image:
     if image.mode.startswith("I"):
+        low, high = ends
         values, clear = np.asarray(image).astype(np.int64), image.info.get("transparency")
-        shown = np.where(values == clear, 65535, 65535 - values if inverted else values)
-        image = Image.fromarray((shown // 257).astype(np.uint8))
+        shown = np.where(values == clear, 255, (values - low) * 255 // (high - low))
+        image = Image.fromarray(shown.clip(0, 255).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

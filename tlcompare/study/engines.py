@@ -25,7 +25,8 @@ from tlcompare.files import first_line
 from tlcompare.preparation import Workbench
 from tlcompare.run import train_child
 from tlcompare.study.objective import Objective, worth_keeping
-from tlcompare.tracking.reading import runs_by_id
+from tlcompare.tracking.outbox import send
+from tlcompare.tracking.reading import logged
 from tlcompare.tracking.runs import Pruned
 from tlcompare.tracking.signals import stop_if_asked, undisturbed
 from tlcompare.training.epochs import Epoch
@@ -195,7 +196,8 @@ class _Worker:
 
 def _in_mlflow(job: Job) -> Outcome | None:
     """How the run of a job has ended, if its process was lost before it could say so."""
-    (run,) = runs_by_id([job.run_id])
+    send(job.run_id)
+    run = logged(job.run_id)
     state, reason = run.tags.get("tlcompare.state"), run.tags.get("tlcompare.reason", "")
     if run.status == "RUNNING" or state not in ("finished", "pruned"):
         return None

@@ -144,7 +144,7 @@ def make_plan(request: Request, kept: Definition | None, limits: Mapping[str, An
         )
     search = bind(space, definition.models, definition.options)
     _require_learnable(definition, search)
-    if "weights" not in definition.options:
+    if kept is None and "weights" not in definition.options:
         _require_weights(space)
     workbench = Workbench()
     quiet = Quiet(say)

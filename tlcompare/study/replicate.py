@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from tlcompare.comparison.verdicts import seeds_for
 from tlcompare.config import RunConfig, resolve
-from tlcompare.errors import StudyError, TrackingError, UserError
+from tlcompare.errors import StudyError, TrackingError
 from tlcompare.freezing.strategy import make_plan
 from tlcompare.preparation import Prepared, Workbench, prepare
 from tlcompare.study.engines import Engine, InProcess, Job, NextJob, Outcome, Processes
@@ -19,7 +18,7 @@ from tlcompare.study.view import View, viewing
 from tlcompare.tracking.outbox import catch_up, kept
 from tlcompare.tracking.reading import BASELINE, LoggedRun, replicates_of, sweep_run, trials_of, warning_if_opened
 from tlcompare.tracking.runs import RunLog, logged_config, ready
-from tlcompare.tracking.signals import stop_if_asked, terminable
+from tlcompare.tracking.signals import is_interruption, stop_if_asked, terminable
 from tlcompare.tracking.store import cleaning_up
 from tlcompare.tracking.sweeps import REPLICATED, alone_with, discard_trial, end_trial, open_replicate
 from tlcompare.training.epochs import Epoch
@@ -77,8 +76,10 @@ def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: 
         work = _Replication(parent, sweep, wanted, view)
         try:
             work.run(jobs)
-        except (KeyboardInterrupt, SystemExit):
-            with cleaning_up(), suppress(UserError):
+        except BaseException as e:
+            if not is_interruption(e):
+                raise
+            with cleaning_up():
                 work.end_running()
             view.say(f"Interrupted; {work.done} of {len(wanted)} runs are done and stay. Go on with: {again}")
             raise

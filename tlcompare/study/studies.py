@@ -8,7 +8,7 @@ import re
 import uuid
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -168,11 +168,14 @@ class Studies:
             StudyError: one does.
         """
         key = hashlib.sha256(f"{_place(self.url)} {name}".encode()).hexdigest()[:24]
-        try:
-            with locked(cache_dir() / "studies" / key, wait=False):
-                yield
-        except BlockingIOError as e:
-            raise StudyError(f'the sweep "{name}" is already running on this machine', "Take another --name.") from e
+        with ExitStack() as held:
+            try:
+                held.enter_context(locked(cache_dir() / "studies" / key, wait=False))
+            except BlockingIOError as e:
+                raise StudyError(
+                    f'the sweep "{name}" is already running on this machine', "Take another --name."
+                ) from e
+            yield
 
 
 def _is_blank(study: optuna.Study) -> bool:

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tlcompare.comparison.charts import draw, page
 from tlcompare.comparison.figures import sweep_charts
 from tlcompare.comparison.findings import luck
+from tlcompare.comparison.table import markdown
 from tlcompare.comparison.trials import trials_table
 from tlcompare.errors import TrackingError
 from tlcompare.preparation import notes_on_data
@@ -150,16 +151,15 @@ def _note(
     heading = "Best trial" if single else "Pareto set: no trial is better than these in everything"
     listed = "\n".join(f"- {_described(t, plan)}" for t in best) or "- none finished"
     ranked = trials[trials["state"] == "finished"].sort_values("val/accuracy", ascending=False).head(_TOP)
+    headings = ["trial", "backbone", "strategy", "seed", "validation", "training s", "trainable weights"]
     rows = [
-        "| trial | backbone | strategy | seed | validation | training s | trainable weights |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    rows += [
-        f"| {row['trial']} | {row['backbone']} | {row['strategy']} | {row['seed']:.0f} | {row['val/accuracy']:.2%} "
-        f"| {row['cost/train_seconds']:.1f} | {row['trainable_parameters']:,.0f} |"
+        [
+            *(str(row["trial"]), row["backbone"], row["strategy"], f"{row['seed']:.0f}", f"{row['val/accuracy']:.2%}"),
+            *(f"{row['cost/train_seconds']:.1f}", f"{row['trainable_parameters']:,.0f}"),
+        ]
         for row in ranked.to_dict("records")
     ]
-    table = "\n".join(rows)
+    table = markdown([headings, *rows])
     return f"""{warning}**{heading}** ({objectives})
 
 {listed}

@@ -6,7 +6,7 @@ import math
 import shlex
 import time
 from collections import Counter
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tlcompare import __version__
 from tlcompare.config import RunConfig, resolve
-from tlcompare.errors import StudyError, TrackingError, UserError
+from tlcompare.errors import StudyError, TrackingError
 from tlcompare.study.engines import Engine, InProcess, Job, Outcome, Processes
 from tlcompare.study.ledger import RUN, Ledger
 from tlcompare.study.objective import shown_value
@@ -42,7 +42,7 @@ from tlcompare.study.view import View, viewing
 from tlcompare.tracking.outbox import catch_up
 from tlcompare.tracking.reading import readable, sweep_names, sweep_run, warning_if_opened
 from tlcompare.tracking.runs import ready
-from tlcompare.tracking.signals import stop_if_asked, terminable
+from tlcompare.tracking.signals import is_interruption, stop_if_asked, terminable
 from tlcompare.tracking.store import cleaning_up, shown_uri, tracking_uri, undivided
 from tlcompare.tracking.sweeps import (
     SweepLog,
@@ -149,10 +149,10 @@ class _Sweep:
             log.close("FAILED" if self._gave_up else "FINISHED", self._stopped)
             return text
         except BaseException as e:
-            interrupted = isinstance(e, KeyboardInterrupt | SystemExit)
+            interrupted = is_interruption(e)
             ended, stays = "Interrupted" if interrupted else "Broken off", "what was finished stays"
             # What cannot be written now, because a store is gone, is put right when the sweep goes on.
-            with cleaning_up(), suppress(UserError), readable(), usable(self._studies.url):
+            with cleaning_up(), readable(), usable(self._studies.url):
                 stays = f"{self._ledger.done()} trials are done and stay"
                 self._ledger.end_running()
                 leave_table(log)

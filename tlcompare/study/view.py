@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from tlcompare.errors import without_credentials
+from tlcompare.escaping import harmless
 from tlcompare.study.engines import Job
 from tlcompare.training.epochs import Epoch
 
@@ -82,7 +83,7 @@ class View:
         self._show()
 
     def _print(self, text: str) -> None:
-        self.console.print(without_credentials(text), highlight=False, markup=False)
+        self.console.print(harmless(without_credentials(text)), highlight=False, markup=False)
 
     def _left(self) -> str:
         remaining = max(self.total - self.done, 0)

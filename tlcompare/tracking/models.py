@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import warnings
 from collections import Counter
@@ -26,6 +27,7 @@ from tlcompare.tracking.outbox import put
 from tlcompare.tracking.sending import Entry
 from tlcompare.tracking.store import require_store
 
+_IN_THE_STORE = ("runs:", "models:", "mlflow-artifacts:")
 _MOST = 500
 """Characters of a data set's tag, by MLflow's schema."""
 
@@ -46,9 +48,10 @@ def load_model(uri: str) -> serving.Predictor:
         TrackingError: nothing there, or not a model of this tool.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        found = Path(uri.removeprefix("file://"))
+        found = Path(re.sub("^file:(//)?", "", uri))
         if not found.is_dir():
-            require_store()
+            if uri.startswith(_IN_THE_STORE):
+                require_store()
             found = _fetched(uri, folder)
         description = next(iter(sorted(found.rglob(serving.DESCRIPTION_FILE))), None)
         if description is None:

@@ -52,6 +52,12 @@ def runs_by_id(run_ids: Sequence[str]) -> list[LoggedRun]:
         raise TrackingError(f"in {shown_uri()}: {first_line(e)}", "Take the id from the run's page.") from e
 
 
+def logged(run_id: str) -> LoggedRun:
+    """A run that is there."""
+    with readable():
+        return _logged(client().get_run(run_id))
+
+
 def runs_of_experiment(name: str | None) -> list[LoggedRun]:
     """The finished runs of an experiment, the oldest first.
 

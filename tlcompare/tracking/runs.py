@@ -28,7 +28,7 @@ from tlcompare.files import first_line
 from tlcompare.tracking.alive import alive, died, settled
 from tlcompare.tracking.outbox import catch_up, kept, put, send
 from tlcompare.tracking.sending import Entry
-from tlcompare.tracking.signals import asked_to_stop, terminable
+from tlcompare.tracking.signals import is_interruption, terminable
 from tlcompare.tracking.store import (
     client,
     gone,
@@ -167,7 +167,7 @@ def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[RunLog]:
                 status, state, reason = "KILLED", "pruned", str(e)
                 raise
             except BaseException as e:
-                if isinstance(e, KeyboardInterrupt | SystemExit) or asked_to_stop():
+                if is_interruption(e):
                     status, state, reason = "KILLED", "interrupted", "interrupted"
                 else:
                     status, state = "FAILED", "failed"

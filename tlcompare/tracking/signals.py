@@ -52,9 +52,9 @@ def terminable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def asked_to_stop() -> bool:
-    """Whether a signal has come, even if its exception was lost or became another one on its way."""
-    return bool(_signals)
+def is_interruption(e: BaseException) -> bool:
+    """Whether an exception is that of a signal, or what has become of it on its way."""
+    return isinstance(e, KeyboardInterrupt | SystemExit) or bool(_signals)
 
 
 def stop_if_asked() -> None:

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 from sqlalchemy import Engine, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from tlcompare.errors import TrackingError, without_credentials
+from tlcompare.errors import TrackingError, UserError, without_credentials
 from tlcompare.files import first_line, is_of_the_disk, locked
 from tlcompare.tracking.signals import undisturbed, whole, wholly
 
@@ -102,20 +102,29 @@ def remedy() -> str:
 def short_of_patience(timeout: bool = True) -> Iterator[None]:
     """Within the block, a tracking server that does not answer is given up after seconds, where MLflow takes minutes;
     what the user has set for MLflow stands. Without `timeout`, one that takes a connection has MLflow's time."""
-    mine = [name for name in _SHORT if name not in os.environ and (timeout or name != _TIMEOUT)]
-    os.environ.update({name: _SHORT[name] for name in mine})
-    try:
+    with _environment({n: v for n, v in _SHORT.items() if n not in os.environ and (timeout or n != _TIMEOUT)}):
         yield
-    finally:
-        for name in mine:
-            os.environ.pop(name, None)
 
 
 @contextmanager
 def cleaning_up() -> Iterator[None]:
-    """What is left to be written after an interruption: it takes seconds, and is not interrupted itself."""
-    with undisturbed(signal.SIGINT, signal.SIGTERM), short_of_patience():
+    """What is left to be written after an interruption: it takes seconds, whatever the user has set for MLflow, is not
+    interrupted itself, and is left for later where it cannot be written."""
+    with undisturbed(signal.SIGINT, signal.SIGTERM), _environment(_SHORT), suppress(UserError, OSError):
         yield
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def gone(e: Exception) -> bool:

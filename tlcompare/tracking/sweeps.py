@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from tlcompare.config import RunConfig
@@ -95,11 +95,12 @@ def alone_with(sweep_run_id: str) -> Iterator[None]:
     Raises:
         TrackingError: one is at it.
     """
-    try:
-        with locked(cache_dir() / "sweeps" / sweep_run_id, wait=False):
-            yield
-    except BlockingIOError as e:
-        raise TrackingError("another command is adding to this sweep's results", "Wait until it has ended.") from e
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(cache_dir() / "sweeps" / sweep_run_id, wait=False))
+        except BlockingIOError as e:
+            raise TrackingError("another command is adding to this sweep's results", "Wait until it has ended.") from e
+        yield
 
 
 def end_trial(run_id: str, state: str, reason: str, detail: str = "") -> None:
