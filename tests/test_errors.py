@@ -145,6 +145,7 @@ TRIGGERS = {
         train --data flowers # an archive with a file outside
         train --data flowers # an archive without the folder
         train --data flowers # an archive that unpacks to more than it should
+        train --data lost
         train --data linked --model timm:test_resnet --weights none
         train --data photos --model timm:test_resnet --weights none # a folder that cannot be read
         train --data unread --model timm:test_resnet --weights none # a disk that changes what is written
@@ -244,6 +245,7 @@ TRIGGERS = {
         predict MODEL gone.png
         predict MODEL pipe
         predict http://127.0.0.1:9/x photos/red/00.png
+        predict 01234567 photos/red/00.png
         predict http://[x photos/red/00.png
         predict MODEL notes.txt
         predict MODEL images/empty.png
@@ -365,7 +367,7 @@ def plain_hub(patch, served, url):
 
 
 def unreadable_folder(patch, served, url):
-    def walk(folder, onerror):
+    def walk(folder, onerror, followlinks):
         onerror(PermissionError(errno.EACCES, "Permission denied", str(folder)))
 
     patch.setattr("tlcompare.data.pixels.os", SimpleNamespace(**vars(os) | {"walk": walk}))
@@ -546,6 +548,9 @@ def place(tmp_path_factory, template_database, photos):
         latin = str(folder / "lat\udcff")
         shutil.copytree("photos", latin)
         os.symlink(latin, "linked")
+        for name in ("lost/red", "lost/green"):
+            shutil.copytree("photos/red", name)
+        os.symlink("gone", "lost/blue")
         os.mkfifo("pipe")
         Path("taken.md").mkdir()
         torch.save({"x": torch.zeros(2, 2).to_sparse()}, "sparse.pth")

@@ -183,6 +183,19 @@ def expanded(path: str) -> Path:
         raise UserError(f'"{path}": {first_line(e)}', "Write the path out.") from e
 
 
+def root_of(e: BaseException) -> BaseException:
+    """The exception from which another one was raised: what a database said, and not what a library makes of it."""
+    while e.__cause__ is not None:
+        e = e.__cause__
+    return e
+
+
+def disk_hint(e: BaseException) -> str:
+    """What to do, if a database's file lies on a disk that is full or broken; else nothing."""
+    said = str(root_of(e))
+    return "Make room on the disk." if "full" in said else "Check the disk." if "disk I/O error" in said else ""
+
+
 def first_line(e: BaseException) -> str:
     """The first line of an exception's text, or its type."""
     return (str(e).strip().splitlines() or [type(e).__name__])[0]

@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.chaos.faults import FAULTS
 
 HALVES = (
-    ("test_kills.py", "test_images.py", "test_disk.py"),
-    ("test_trials.py", "test_server.py", "test_files.py", "test_input.py", "test_serving.py"),
+    ("test_kills.py", "test_disk.py"),
+    ("test_trials.py", "test_server.py", "test_files.py", "test_images.py", "test_input.py", "test_serving.py"),
 )
 
 

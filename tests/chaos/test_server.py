@@ -203,6 +203,7 @@ def test_training_goes_on_and_nothing_is_lost(proxy, photos, many, survived, fau
         code, _ = end(begin(*command, before=fails_at_first_epoch(proxy, fault)), limit=300)
         assert code == 0, Path("output.txt").read_text()
         proxy.fail("")
+        assert bool(kept()) == ("send it with: tlcompare sync" in Path("output.txt").read_text())
         sent = run("sync")
         assert sent.exit_code == 0, sent.output
         assert not kept()
@@ -265,6 +266,8 @@ def test_an_interruption_while_the_server_is_gone_ends_within_seconds(proxy, pho
     assert "Go on with: tlcompare sweep --name left" in output
     assert "Traceback" not in output
     proxy.fail("")
+    assert run("sync").exit_code == 0
+    assert {r.info.status for r in [parent("left"), *children("left")]} == {"KILLED"}
     code, _ = end(begin(*command), limit=300)
     assert code == 0, Path("output.txt").read_text()
     assert [r.info.status for r in children("left")] == ["FINISHED"] * 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from tlcompare.cli.sweeping import replicate, spaces, sweep
 from tlcompare.cli.training import doctor, layers, plan, predict, sync, train
 from tlcompare.errors import UserError, without_credentials
 from tlcompare.escaping import harmless
+from tlcompare.files import cache_dir
 from tlcompare.tracking.signals import terminable
 
 _ROOM, _RIGHTS = "Make room on the disk, then run the same command again.", "Check the rights of the file or folder."
@@ -90,8 +92,9 @@ class _Group(click.Group):
             if e.errno not in _OF_THE_DISK:
                 raise
             _show_traceback(ctx)
-            where = f"{str(e.filename)[:_SHOWN]}: " if e.filename else ""
-            raise _ShownError(f"{where}{e.strerror}. {_OF_THE_DISK[e.errno]} What was finished stays.") from e
+            places = f"{cache_dir()}, {tempfile.gettempdir()} or the working folder"
+            where = str(e.filename)[:_SHOWN] if e.filename else places
+            raise _ShownError(f"{where}: {e.strerror}. {_OF_THE_DISK[e.errno]} What was finished stays.") from e
         except KeyboardInterrupt:
             click.echo(
                 "Interrupted. What was finished stays; the same command goes on from there.",

@@ -39,6 +39,7 @@ def train(config_file: str | None, **options: str | None) -> None:
         click.echo("loading torch and MLflow", err=True)
 
     from tlcompare.run import train as train_one
+    from tlcompare.tracking.outbox import kept
     from tlcompare.tracking.store import shown_uri
 
     result = train_one(config, None if "data" in given else digest)
@@ -49,6 +50,8 @@ def train(config_file: str | None, **options: str | None) -> None:
     click.echo(f"training              {result.metrics['cost/train_seconds']:.1f} s")
     click.echo(f"run                   {result.run_id} in {shown_uri()}")
     click.echo(f"model                 runs:/{result.run_id}/model")
+    if result.run_id in kept():
+        click.echo("not complete there    what could not be sent is kept on this machine; send it with: tlcompare sync")
 
 
 def _from_config(config_file: str | None) -> tuple[dict[str, Any], str | None]:

@@ -189,12 +189,21 @@ def _divided(root: Path) -> dict[str, Path]:
 
 
 def _folders(root: Path) -> list[Path]:
-    return sorted(d for d in root.iterdir() if d.is_dir() and not d.name.startswith("."))
+    shown = [d for d in root.iterdir() if not d.name.startswith(".")]
+    if lost := [str(d) for d in shown if d.is_symlink() and not d.exists()]:
+        raise DataError(f"{', '.join(sorted(lost))} leads nowhere", "Mount what the link leads to, or remove it.")
+    return sorted(d for d in shown if d.is_dir())
 
 
 def _files(folder: Path) -> list[Path]:
+    """The files in a folder and in all below it, links to folders followed, each folder once."""
     found: list[Path] = []
-    for place, folders, names in os.walk(folder, onerror=_unreadable):
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, onerror=_unreadable, followlinks=True):
+        if (real := os.path.realpath(place)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(place, name) for name in names if not name.startswith(".") and name.lower() not in _CLUTTER]
     return sorted(found)

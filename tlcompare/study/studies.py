@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tlcompare import __version__
 from tlcompare.errors import ConfigError, StudyError, without_credentials
-from tlcompare.files import cache_dir, first_line, locked
+from tlcompare.files import cache_dir, disk_hint, first_line, locked, root_of
 from tlcompare.study.objective import Objective
 from tlcompare.study.space import Choices, Domain
 from tlcompare.tracking.signals import wholly
@@ -217,8 +217,8 @@ def usable(url: str) -> Iterator[None]:
 
 def _unusable(url: str, e: Exception) -> StudyError:
     return StudyError(
-        f"the study storage {shown(url)} cannot be used: {first_line(e)}",
-        "--storage takes a URL such as sqlite:///optuna.db or postgresql://HOST/NAME.",
+        f"the study storage {shown(url)} cannot be used: {first_line(root_of(e))}",
+        disk_hint(e) or "--storage takes a URL such as sqlite:///optuna.db or postgresql://HOST/NAME.",
     )
 
 

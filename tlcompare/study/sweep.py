@@ -156,6 +156,7 @@ class _Sweep:
                 stays = f"{self._ledger.done()} trials are done and stay"
                 self._ledger.end_running()
                 leave_table(log)
+            with cleaning_up():
                 log.close("KILLED" if interrupted else "FAILED", "interrupted" if interrupted else str(e))
             self._view.say(f"{ended}; {stays}. Go on with: {self._resume_command()}")
             raise

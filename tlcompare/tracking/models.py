@@ -50,6 +50,8 @@ def load_model(uri: str) -> serving.Predictor:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         found = Path(re.sub("^file:(//)?", "", uri))
         if not found.is_dir():
+            if ":" not in uri:
+                raise TrackingError(f'"{uri}" is no folder, and no address such as runs:/ID/model', serving.TAKE_URI)
             if uri.startswith(_IN_THE_STORE):
                 require_store()
             found = _fetched(uri, folder)

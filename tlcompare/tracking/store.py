@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import functools
 import logging
+import math
 import os
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -20,14 +22,33 @@ from sqlalchemy import Engine, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from tlcompare.errors import TrackingError, UserError, without_credentials
-from tlcompare.files import first_line, is_of_the_disk, locked
+from tlcompare.files import disk_hint, first_line, is_of_the_disk, locked
 from tlcompare.tracking.signals import undisturbed, whole, wholly
 
 _SQLITE_PATIENCE_MS = 60_000
 _TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
-_SHORT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", _TIMEOUT: "10"}
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_SHORT = {_RETRIES: "1", _TIMEOUT: "10"}
+_SAY_AGAIN_S = 60.0
+_log = logging.getLogger(__name__)
 logging.getLogger("mlflow").setLevel(logging.ERROR)
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints tracebacks of what it then raises
+
+
+class _Waiting(logging.Filter):
+    """Says that a server is waited for, once in a while; urllib3 tells of each attempt."""
+
+    said = -math.inf
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        patient = os.environ.get(_RETRIES) != _SHORT[_RETRIES]
+        if str(record.msg).startswith("Retrying") and patient and time.monotonic() - self.said > _SAY_AGAIN_S:
+            self.said = time.monotonic()
+            _log.warning("%s does not answer; waiting for it", shown_uri())
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_Waiting())
 
 
 def client() -> MlflowClient:
@@ -155,8 +176,11 @@ def _make_database(path: Path) -> None:
         if not path.exists():
             unfinished = path.with_name(f".{path.name}.new")
             unfinished.unlink(missing_ok=True)
-            MlflowClient(f"sqlite:///{unfinished}").search_experiments(max_results=1)
-            unfinished.replace(path)
+            try:
+                MlflowClient(f"sqlite:///{unfinished}").search_experiments(max_results=1)
+                unfinished.replace(path)
+            finally:
+                unfinished.unlink(missing_ok=True)
 
 
 def require_store() -> None:
@@ -174,5 +198,5 @@ def require_store() -> None:
 
 def unusable(e: Exception) -> TrackingError:
     """The error to raise for a store that failed."""
-    hint = f"Install that package. {remedy()}" if isinstance(e, ImportError) else remedy()
+    hint = f"Install that package. {remedy()}" if isinstance(e, ImportError) else disk_hint(e) or remedy()
     return TrackingError(f"the tracking store {shown_uri()} cannot be used: {first_line(e)}", hint)
