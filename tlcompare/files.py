@@ -190,10 +190,12 @@ def root_of(e: BaseException) -> BaseException:
     return e
 
 
-def disk_hint(e: BaseException) -> str:
-    """What to do, if a database's file lies on a disk that is full or broken; else nothing."""
-    said = str(root_of(e))
-    return "Make room on the disk." if "full" in said else "Check the disk." if "disk I/O error" in said else ""
+def of_a_full_disk(e: BaseException, hint: str) -> tuple[str, str]:
+    """What is wrong and what to do: if a database's file lies on a disk that is full or broken, about that."""
+    said = first_line(root_of(e))
+    if "is full" in said:
+        return said, "Make room on the disk."
+    return (said, "Check the disk.") if "disk I/O error" in said else (first_line(e), hint)
 
 
 def first_line(e: BaseException) -> str:

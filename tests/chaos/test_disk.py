@@ -162,7 +162,7 @@ def test_a_database_that_is_full(place, photos, survived, name, pages):
     assert code in (0, 2), output
     assert "Traceback" not in output
     if code == 2:
-        assert "full" in output
+        assert "is full. Make room on the disk." in output
     code, _ = end(begin(*command))
     assert code == 0, Path("output.txt").read_text()
     assert_they_agree("s", 6)

@@ -2,6 +2,7 @@ import shutil
 import signal
 
 import pytest
+from mlflow import MlflowException
 
 from tests.struck import free, struck
 from tlcompare.tracking.signals import terminable
@@ -51,3 +52,13 @@ def test_the_file_of_an_address(workplace):
         assert sqlite_file(url) == workplace / "a.db", url
     for url in ("sqlite://", "sqlite:///:memory:", "postgresql://host/a.db", "http://host:5000", "./mlruns"):
         assert sqlite_file(url) is None
+
+
+def test_a_server_that_is_waited_for_is_named(monkeypatch, caplog):
+    monkeypatch.setattr("tlcompare.tracking.store._SAY_AGAIN_S", -1.0)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+    with pytest.raises(MlflowException):
+        client().search_experiments(max_results=1)
+    assert "http://***@127.0.0.1:9 does not answer; waiting for it" in caplog.text

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tlcompare import __version__
 from tlcompare.errors import ConfigError, StudyError, without_credentials
-from tlcompare.files import cache_dir, disk_hint, first_line, locked, root_of
+from tlcompare.files import cache_dir, locked, of_a_full_disk, root_of
 from tlcompare.study.objective import Objective
 from tlcompare.study.space import Choices, Domain
 from tlcompare.tracking.signals import wholly
@@ -216,10 +216,9 @@ def usable(url: str) -> Iterator[None]:
 
 
 def _unusable(url: str, e: Exception) -> StudyError:
-    return StudyError(
-        f"the study storage {shown(url)} cannot be used: {first_line(root_of(e))}",
-        disk_hint(e) or "--storage takes a URL such as sqlite:///optuna.db or postgresql://HOST/NAME.",
-    )
+    hint = "--storage takes a URL such as sqlite:///optuna.db or postgresql://HOST/NAME."
+    why, hint = of_a_full_disk(root_of(e), hint)
+    return StudyError(f"the study storage {shown(url)} cannot be used: {why}", hint)
 
 
 def ask(study: optuna.Study, sampler: optuna.samplers.BaseSampler, params: Mapping[str, Any]) -> Trial:

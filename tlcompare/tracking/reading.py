@@ -14,7 +14,7 @@ from mlflow.entities import Run
 
 from tlcompare.errors import TrackingError, did_you_mean
 from tlcompare.escaping import uncell
-from tlcompare.files import disk_hint, first_line, is_of_the_machine
+from tlcompare.files import first_line, is_of_the_machine, of_a_full_disk
 from tlcompare.tracking.runs import DEFAULT_EXPERIMENT
 from tlcompare.tracking.store import client, remedy, shown_uri
 
@@ -164,7 +164,8 @@ def readable() -> Iterator[None]:
     except (mlflow.MlflowException, OSError) as e:
         if is_of_the_machine(e):
             raise
-        raise TrackingError(f"{shown_uri()} cannot be read: {first_line(e)}", disk_hint(e) or remedy()) from e
+        why, hint = of_a_full_disk(e, remedy())
+        raise TrackingError(f"{shown_uri()} cannot be read: {why}", hint) from e
 
 
 def _search(experiments: list[str], condition: str) -> list[LoggedRun]:

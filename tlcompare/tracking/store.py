@@ -22,7 +22,7 @@ from sqlalchemy import Engine, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from tlcompare.errors import TrackingError, UserError, without_credentials
-from tlcompare.files import disk_hint, first_line, is_of_the_disk, locked
+from tlcompare.files import is_of_the_disk, locked, of_a_full_disk
 from tlcompare.tracking.signals import undisturbed, whole, wholly
 
 _SQLITE_PATIENCE_MS = 60_000
@@ -198,5 +198,6 @@ def require_store() -> None:
 
 def unusable(e: Exception) -> TrackingError:
     """The error to raise for a store that failed."""
-    hint = f"Install that package. {remedy()}" if isinstance(e, ImportError) else disk_hint(e) or remedy()
-    return TrackingError(f"the tracking store {shown_uri()} cannot be used: {first_line(e)}", hint)
+    hint = f"Install that package. {remedy()}" if isinstance(e, ImportError) else remedy()
+    why, hint = of_a_full_disk(e, hint)
+    return TrackingError(f"the tracking store {shown_uri()} cannot be used: {why}", hint)
