@@ -23,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import huggingface_hub.utils
 import mlflow
 import numpy as np
 import optuna
@@ -355,6 +356,8 @@ def breaking(place, name, change):
 
 
 def empty_hub(patch, served, url):
+    for forget in ("reset_sessions", "close_session"):  # before hub 1.0, and since: a session keeps its proxies
+        getattr(huggingface_hub.utils, forget, bool)()
     patch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(served / "hub"))
     patch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/{revision}/{filename}")
 

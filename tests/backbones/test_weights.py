@@ -92,7 +92,8 @@ def hub_folder(tmp_path, content: bytes):
 def hub(tmp_path, monkeypatch, serve_folder):
     from huggingface_hub import constants, utils
 
-    getattr(utils, "reset_sessions", bool)()  # before hub 1.0, a session that was offline once stays so
+    for forget in ("reset_sessions", "close_session"):  # before hub 1.0, and since: a session keeps its proxies
+        getattr(utils, forget, bool)()
 
     def start(content: bytes):
         folder, headers, source = hub_folder(tmp_path, content)
