@@ -188,7 +188,7 @@ def test_signals_within_a_statement(place, photos, many, survived, database, sta
         survived(3)
 
 
-def interrupted_once(*arguments):
+def interrupted_once():
     """In this process, Ctrl-C comes after the first epoch."""
 
     def change(add):
