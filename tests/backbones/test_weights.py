@@ -225,7 +225,9 @@ def test_a_missing_package_says_what_to_install(small):
 def test_a_hub_that_breaks_off_is_one_sentence(hub, monkeypatch):
     _, source, _ = hub(b"anything")
     with server_that(resets) as server:
-        address = f"http://127.0.0.1:{server.server_address[1]}"
-        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/{filename}")
+        address = f"http://127.0.0.1:{server.server_address[1]}/{{repo_id}}/{{filename}}"
+        for module in ("constants", "file_download"):
+            name = f"huggingface_hub.{module}.HUGGINGFACE_CO_URL_TEMPLATE"
+            monkeypatch.setattr(name, address, raising=False)
         with pytest.raises(WeightsError, match=r"cannot download timm/tiny.*--weights FILE"):
             source.fetch()
