@@ -256,9 +256,9 @@ def _depth(trial: Trial) -> float:
 
 def _faster_precision(image_size: int) -> str:
     from tlcompare.config import RunConfig
+    from tlcompare.features.speed import faster_precision
     from tlcompare.freezing.layers import build_and_trace
-    from tlcompare.training.device import choose_compute
-    from tlcompare.training.speed import faster_precision
+    from tlcompare.machine.device import choose_compute
 
     compute = choose_compute(RunConfig())
     if compute.precision == "fp32":
@@ -268,7 +268,7 @@ def _faster_precision(image_size: int) -> str:
 
 def _machine() -> dict[str, Any]:
     from tlcompare.config import RunConfig
-    from tlcompare.training.device import choose_compute
+    from tlcompare.machine.device import choose_compute
 
     def installed(name: str) -> str:
         try:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 
-from tlcompare.comparison.evidence import FROZEN, evidence_of
-from tlcompare.comparison.findings import Findings, find, worth_it
-from tlcompare.comparison.pick import shown
-from tlcompare.comparison.report import write_report
+from tlcompare.evidence.contenders import FROZEN, evidence_of
+from tlcompare.evidence.findings import Findings, find, worth_it
+from tlcompare.evidence.pick import shown
 from tlcompare.finalize import finalize
+from tlcompare.report.writing import write_report
 from tlcompare.study.planning import Request
 from tlcompare.study.replicate import replicate
 from tlcompare.study.sweep import sweep

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from tlcompare.comparison.statistics import ALPHA, exact_mcnemar, holm, interval, optimism, sign_flip
+from tlcompare.evidence.statistics import ALPHA, exact_mcnemar, holm, interval, optimism, sign_flip
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 
 from benchmarks.work import Done, Job
-from tlcompare.training.memory import peak_mb, reset_peak
+from tlcompare.machine.memory import peak_mb, reset_peak
 
 
 def main(name: str) -> None:

@@ -41,10 +41,10 @@ from tests.chaos.servers import encrypted, sends
 from tests.chaos.sittings import MODEL, SMALL, run
 from tests.conftest import write_image
 from tlcompare.backbones.registry import get_backbone
-from tlcompare.comparison.two import mcnemar_of
 from tlcompare.config import RunConfig
 from tlcompare.data.sources import FLOWERS
 from tlcompare.errors import UserError
+from tlcompare.evidence.two import mcnemar_of
 from tlcompare.freezing.layers import trace
 from tlcompare.study.studies import Studies
 from tlcompare.tracking.models import load_model

@@ -17,6 +17,13 @@ from tlcompare.errors import ConfigError, did_you_mean
 from tlcompare.files import first_line
 
 AUTO = "auto"
+RECIPE = (
+    "weights image_size epochs head_first batch_size optimizer lr head_lr layer_decay weight_decay warmup_epochs "
+    "label_smoothing dropout class_balance clip_norm patience augment views precision"
+).split()
+"""Options that a search space may leave open."""
+HEAD_ALONE = ("lr", "layer_decay", "head_first")
+"""Options without meaning where nothing but the head trains."""
 
 
 def option(
@@ -245,6 +252,14 @@ _HELP = "See `tlcompare train --help`."
 _LINES = "Write lines of `option: value`."
 _FIELDS = {f.name: f for f in fields(RunConfig)}
 _TYPES = typing.get_type_hints(RunConfig)
+
+
+def presets() -> dict[str, Path]:
+    """The spaces that come with tlcompare, by name."""
+    package = Path(__file__).parent
+    installed = package / "spaces"
+    folder = installed if installed.is_dir() else package.parent / "sweep"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
 class _TextLoader(yaml.BaseLoader):

@@ -1,7 +1,8 @@
 """Four strategies on the embedded digits with the embedded ImageNet weights: `python -m tlcompare.demo`."""
 
-from tlcompare.comparison.table import compare_runs, render
 from tlcompare.config import resolve
+from tlcompare.evidence.table import compare_runs
+from tlcompare.report.table import render
 from tlcompare.run import train
 
 STRATEGIES = ("frozen", "20%", "50%", "all")

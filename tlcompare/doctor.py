@@ -15,11 +15,11 @@ from tlcompare.backbones.registry import BUILT_IN, get_backbone
 from tlcompare.config import RunConfig
 from tlcompare.errors import TrackingError
 from tlcompare.files import cache_dir, folder_size
+from tlcompare.machine.device import choose_compute
+from tlcompare.machine.measured import folder
 from tlcompare.tracking.outbox import kept
 from tlcompare.tracking.store import require_store, shown_uri, sqlite_file, tracking_uri
-from tlcompare.training.device import choose_compute
 from tlcompare.training.latency import KIND
-from tlcompare.training.measured import folder
 
 _PACKAGES = ("torch", "torchvision", "timm", "mlflow", "optuna", "numpy", "pillow", "scikit-learn")
 

@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from tlcompare.backbones.registry import get_backbone
-from tlcompare.comparison.evidence import evidence_of
 from tlcompare.config import RunConfig, resolve
+from tlcompare.data.batches import Images
 from tlcompare.data.splits import Indices
 from tlcompare.errors import DataError, TrackingError
+from tlcompare.evidence.contenders import evidence_of
+from tlcompare.features.feed import Stream
+from tlcompare.machine.device import choose_compute
 from tlcompare.preparation import Workbench, images_and_split
 from tlcompare.progress import RunReporter, reporting
 from tlcompare.tracking.models import load_model
@@ -23,10 +26,7 @@ from tlcompare.tracking.runs import RunLog, logged_config, ready
 from tlcompare.tracking.signals import stop_if_asked, terminable
 from tlcompare.tracking.store import shown_uri
 from tlcompare.tracking.sweeps import alone_with, has_model
-from tlcompare.training.batches import Images
-from tlcompare.training.device import choose_compute
 from tlcompare.training.evaluate import predict, score
-from tlcompare.training.feed import Stream
 
 
 def finalize(sweep: str, again: bool = False) -> str:

@@ -19,13 +19,13 @@ from tlcompare.data.sources import Source, find_source
 from tlcompare.data.splits import Split, contradictory, make_split, straddling
 from tlcompare.data.views import DEFAULT_VIEWS
 from tlcompare.errors import DataError
+from tlcompare.features.backbone import SharedBackbone
+from tlcompare.features.speed import faster_precision
 from tlcompare.freezing.layers import LayerList, trace
 from tlcompare.freezing.strategy import FreezePlan, make_plan
+from tlcompare.machine.device import Compute, choose_compute
 from tlcompare.progress import Reporter
-from tlcompare.training.backbone import SharedBackbone
-from tlcompare.training.device import Compute, choose_compute
 from tlcompare.training.heads import TrainedHead
-from tlcompare.training.speed import faster_precision
 
 _NOT_CONFIGURATION = (
     "unfreeze data on_bad_image val_fraction test_fraction split_seed val_seed seed device threads "

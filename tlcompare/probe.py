@@ -8,14 +8,14 @@ from functools import partial
 
 import pandas as pd
 
-from tlcompare.comparison.drawings import draw_probe
-from tlcompare.comparison.table import aligned
 from tlcompare.config import RunConfig
+from tlcompare.data.batches import Images
 from tlcompare.preparation import Prepared, Workbench, prepare
 from tlcompare.progress import Reporter, reporting
+from tlcompare.report.drawings import draw_probe
+from tlcompare.report.table import aligned
 from tlcompare.tracking.runs import RunLog, open_probe, ready
 from tlcompare.tracking.store import shown_uri
-from tlcompare.training.batches import Images
 from tlcompare.training.probe import BlockProbe, probe_blocks, suggestions
 
 

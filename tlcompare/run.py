@@ -9,24 +9,24 @@ from functools import partial
 import torch
 
 from tlcompare.config import RunConfig
+from tlcompare.data.batches import Images
 from tlcompare.errors import TrainingError
+from tlcompare.features.feed import make_feed
 from tlcompare.freezing.graph import Classifier, cut_points
+from tlcompare.machine.measured import folder
+from tlcompare.machine.memory import enough_memory
 from tlcompare.preparation import Prepared, Workbench, announce, prepare
 from tlcompare.progress import Reporter, reporting
 from tlcompare.tracking.models import log_dataset, log_model
 from tlcompare.tracking.record import EpochLog, final_metrics, log_end, log_predictions, log_start
 from tlcompare.tracking.runs import Pruned, RunLog, open_run, ready
 from tlcompare.tracking.signals import stop_if_asked
-from tlcompare.training.batches import Images
 from tlcompare.training.checkpoints import Checkpoint
 from tlcompare.training.epochs import Epoch, Fitted
 from tlcompare.training.evaluate import Scores, predict, score
-from tlcompare.training.feed import make_feed
 from tlcompare.training.fit import fit
 from tlcompare.training.heads import fit_head, vectors_fit
 from tlcompare.training.latency import KIND, measure
-from tlcompare.training.measured import folder
-from tlcompare.training.memory import enough_memory
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,10 @@ from tlcompare.data.images import Preprocessing
 from tlcompare.data.pixels import open_store
 from tlcompare.data.sources import FLOWERS, find_source
 from tlcompare.errors import DataError, TrackingError, UserError, WeightsError
+from tlcompare.features.store import FeatureStore
 from tlcompare.tracking.outbox import kept, put, send
 from tlcompare.tracking.sending import Entry
 from tlcompare.training.checkpoints import Checkpoint, State
-from tlcompare.training.features import FeatureStore
 
 SMALL = Preprocessing(16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bilinear", 1.0)
 

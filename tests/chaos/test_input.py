@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tests.chaos.sittings import run
 from tests.conftest import write_image
 from tlcompare.cli import main
-from tlcompare.config import RunConfig, describe, flag, read_yaml, resolve
+from tlcompare.config import RECIPE, RunConfig, describe, flag, read_yaml, resolve
 from tlcompare.errors import ConfigError, StrategyError
-from tlcompare.study.space import RECIPE, parse_space, read_space, require_consistent
+from tlcompare.study.space import parse_space, read_space, require_consistent
 
 FIELDS = list(RunConfig.__dataclass_fields__)
 VALUES = st.one_of(

@@ -1,8 +1,8 @@
 import pytest
 
-from tlcompare.config import read_yaml
+from tlcompare.config import presets, read_yaml
 from tlcompare.errors import ConfigError
-from tlcompare.study.space import AnyBlocks, Choices, Depth, Range, parse_space, presets, read_space, require_consistent
+from tlcompare.study.space import AnyBlocks, Choices, Depth, Range, parse_space, read_space, require_consistent
 
 
 def parsed(content):

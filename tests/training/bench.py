@@ -4,16 +4,16 @@ import torch
 
 from tlcompare.backbones.registry import get_backbone
 from tlcompare.backbones.weights import load_weights
+from tlcompare.data.batches import Images
 from tlcompare.data.pixels import open_store
 from tlcompare.data.sources import find_source
 from tlcompare.data.splits import make_split
+from tlcompare.features.backbone import SharedBackbone
+from tlcompare.features.feed import make_feed
 from tlcompare.freezing.graph import Classifier
 from tlcompare.freezing.layers import trace
 from tlcompare.freezing.strategy import make_plan
-from tlcompare.training.backbone import SharedBackbone
-from tlcompare.training.batches import Images
-from tlcompare.training.device import Compute
-from tlcompare.training.feed import make_feed
+from tlcompare.machine.device import Compute
 from tlcompare.training.fit import fit
 
 

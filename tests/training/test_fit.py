@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from tests.training.bench import Bench
+from tlcompare.data.batches import shuffled
 from tlcompare.errors import TrainingError
-from tlcompare.training.batches import shuffled
 from tlcompare.training.evaluate import predict
 from tlcompare.training.fit import _make_optimizer, _set_learning_rates, class_weights
 

@@ -3,7 +3,7 @@ import torch
 from tlcompare.freezing.graph import Classifier
 from tlcompare.freezing.layers import build_and_trace
 from tlcompare.freezing.strategy import make_plan
-from tlcompare.training.device import Compute
+from tlcompare.machine.device import Compute
 from tlcompare.training.latency import measure
 
 

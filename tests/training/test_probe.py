@@ -3,10 +3,10 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from tlcompare.data.batches import Images
 from tlcompare.preparation import Workbench, prepare
 from tlcompare.probe import run_probe
 from tlcompare.study.planning import Quiet
-from tlcompare.training.batches import Images
 from tlcompare.training.probe import BlockProbe, suggestions
 
 

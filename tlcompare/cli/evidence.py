@@ -67,7 +67,8 @@ def compare(
         _show_evidence(sweep, baseline, form)
         return
 
-    from tlcompare.comparison.table import compare_runs, render, states_of, unlike
+    from tlcompare.evidence.table import compare_runs, states_of, unlike
+    from tlcompare.report.table import render
 
     rows = compare_runs(run_ids, experiment, sweep)
     click.echo(render(rows, form))
@@ -76,15 +77,15 @@ def compare(
     if differing := unlike(rows):
         click.echo(f"These runs differ in {', '.join(differing)}: compare like with like only.", err=True)
     elif len(set(run_ids)) == 2:
-        from tlcompare.comparison.two import mcnemar_of
+        from tlcompare.evidence.two import mcnemar_of
 
         click.echo(mcnemar_of(*run_ids), err=True)
 
 
 def _show_evidence(sweep: str, baseline: str, form: str) -> None:
-    from tlcompare.comparison.evidence import evidence_of
-    from tlcompare.comparison.standing import render
-    from tlcompare.comparison.verdicts import RULE, make_claims
+    from tlcompare.evidence.contenders import evidence_of
+    from tlcompare.evidence.verdicts import RULE, make_claims
+    from tlcompare.report.standing import render
 
     found = evidence_of(sweep)
     click.echo(render(found.contenders, make_claims(found.contenders, baseline), form))
@@ -138,8 +139,8 @@ def pick(
     """
     _one_source(run_ids, sweep, experiment)
 
-    from tlcompare.comparison.evidence import candidates
-    from tlcompare.comparison.pick import pick as pick_one
+    from tlcompare.evidence.contenders import candidates
+    from tlcompare.evidence.pick import pick as pick_one
     from tlcompare.tracking.sweeps import has_model, mark_picked
 
     considered, left_out = candidates(run_ids, experiment, sweep)
@@ -203,7 +204,7 @@ def report(sweep: str, output: str, baseline: str, within: float) -> None:
     tlcompare report --sweep default-1 -o report.html
     tlcompare report --sweep default-1 --within 0.5% --baseline all
     """
-    from tlcompare.comparison.report import write_report
+    from tlcompare.report.writing import write_report
 
     for path in write_report(sweep, output, baseline, within):
         click.echo(path)

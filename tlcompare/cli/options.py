@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tlcompare.config import RunConfig, describe, flag, takes
-from tlcompare.study.space import RECIPE
+from tlcompare.config import RECIPE, RunConfig, describe, flag, takes
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

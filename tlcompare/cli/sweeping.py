@@ -209,7 +209,8 @@ def spaces(space: str | None) -> None:
     tlcompare spaces
     tlcompare spaces default > mine.yaml
     """
-    from tlcompare.study.space import presets, read_space
+    from tlcompare.config import presets
+    from tlcompare.study.space import read_space
 
     if space is not None:
         read_space(space)

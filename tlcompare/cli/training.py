@@ -114,9 +114,9 @@ def plan(model: str, unfreeze: str, classes: int, image_size: int | None, as_jso
     tlcompare plan --model mobilenet --unfreeze 50 --classes 5
     tlcompare plan --model resnet50 --unfreeze conv4+conv5 --classes 5 --json
     """
+    from tlcompare.features.saving import expected_saving
     from tlcompare.freezing.layers import build_and_trace
     from tlcompare.freezing.strategy import make_plan
-    from tlcompare.training.saving import expected_saving
 
     layers = build_and_trace(model, image_size)
     made = make_plan(layers, unfreeze, classes)

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 from tlcompare.config import RunConfig
 from tlcompare.errors import UserError
 from tlcompare.files import first_line
+from tlcompare.machine.memory import device_lost
 from tlcompare.preparation import Workbench
 from tlcompare.run import train_child
 from tlcompare.study.objective import Objective, worth_keeping
@@ -30,7 +31,6 @@ from tlcompare.tracking.reading import logged
 from tlcompare.tracking.runs import Pruned
 from tlcompare.tracking.signals import stop_if_asked, undisturbed
 from tlcompare.training.epochs import Epoch
-from tlcompare.training.memory import device_lost
 
 _GRACE_S = 6.0
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tlcompare.config import RunConfig
+from tlcompare.features.planner import Costs
 from tlcompare.freezing.graph import Cut
 from tlcompare.study.planning import Plan, Request, make_plan
 from tlcompare.study.reuse import costs_of, cuts_worth_keeping, drawn, expected, wanted
 from tlcompare.study.studies import DEFAULT_STORAGE, Definition, Studies, checked_name, require_separate
 from tlcompare.study.view import duration
 from tlcompare.tracking.store import sqlite_file, tracking_uri
-from tlcompare.training.reuse import Costs
 
 
 def forecast(request: Request) -> str:

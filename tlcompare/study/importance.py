@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
-from tlcompare.study.space import RECIPE
+from tlcompare.config import RECIPE
 from tlcompare.tracking.reading import LoggedRun
 
 _LEAST_TRIALS = 8

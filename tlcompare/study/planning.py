@@ -9,16 +9,16 @@ from typing import Any
 
 from tlcompare.backbones.registry import get_backbone
 from tlcompare.backbones.weights import read_state
-from tlcompare.config import RunConfig, checked, flag, resolve
+from tlcompare.config import RunConfig, checked, flag, presets, resolve
 from tlcompare.errors import ConfigError, StudyError, WeightsError
 from tlcompare.files import expanded
+from tlcompare.machine.device import share_of_threads
 from tlcompare.preparation import Prepared, Workbench, images_of, notes_on_data, prepare
 from tlcompare.probe import run_probe
 from tlcompare.study.objective import Objective, make_objectives
 from tlcompare.study.search import Candidate, Search, bind, models_of
-from tlcompare.study.space import Choices, Space, parse_space, presets, read_space
+from tlcompare.study.space import Choices, Space, parse_space, read_space
 from tlcompare.study.studies import DEFAULT_STORAGE, Definition, shown
-from tlcompare.training.device import share_of_threads
 from tlcompare.training.epochs import Epoch
 from tlcompare.training.probe import as_probes, suggestions
 

@@ -6,9 +6,9 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tlcompare.comparison.verdicts import seeds_for
 from tlcompare.config import RunConfig, resolve
 from tlcompare.errors import StudyError, TrackingError
+from tlcompare.evidence.verdicts import seeds_for
 from tlcompare.freezing.strategy import make_plan
 from tlcompare.preparation import Prepared, Workbench, prepare
 from tlcompare.study.engines import Engine, InProcess, Job, NextJob, Outcome, Processes

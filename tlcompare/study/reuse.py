@@ -10,13 +10,13 @@ from functools import partial
 import optuna
 
 from tlcompare.config import RunConfig
+from tlcompare.features.feed import cuts_to_keep, demand, measured_costs
+from tlcompare.features.planner import Costs, Demand
 from tlcompare.freezing.graph import Cut
 from tlcompare.freezing.strategy import make_plan
 from tlcompare.preparation import Prepared
 from tlcompare.study.planning import Plan
 from tlcompare.study.studies import make_sampler, suggest
-from tlcompare.training.feed import cuts_to_keep, demand, measured_costs
-from tlcompare.training.reuse import Costs, Demand
 
 _DRAWN = 100
 

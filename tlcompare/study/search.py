@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tlcompare.config import RunConfig, resolve
+from tlcompare.config import HEAD_ALONE, RunConfig, resolve
 from tlcompare.errors import ConfigError, StrategyError
 from tlcompare.freezing.layers import LayerList, build_and_trace
 from tlcompare.freezing.strategy import FreezePlan, make_plan, some_blocks, tail
 from tlcompare.preparation import configuration_key
-from tlcompare.study.space import HEAD_ALONE, AnyBlocks, Choices, Depth, Domain, Space, read_space, require_consistent
+from tlcompare.study.space import AnyBlocks, Choices, Depth, Domain, Space, read_space, require_consistent
 
 _MOST_POINTS = 100_000
 

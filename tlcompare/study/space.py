@@ -7,21 +7,13 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from tlcompare.config import checked, is_number, read_yaml, resolve
+from tlcompare.config import RECIPE, checked, is_number, presets, read_yaml, resolve
 from tlcompare.errors import ConfigError, did_you_mean
 from tlcompare.files import expanded
 
 SAMPLERS = ("tpe", "random", "grid", "gp", "nsga2")
-RECIPE = (
-    "weights image_size epochs head_first batch_size optimizer lr head_lr layer_decay weight_decay warmup_epochs "
-    "label_smoothing dropout class_balance clip_norm patience augment views precision"
-).split()
-HEAD_ALONE = ("lr", "layer_decay", "head_first")
-"""Options without meaning where nothing but the head trains."""
-
 _KEYS = ("about", "models", "sampler", "unfreeze", "recipe", "trials")
 _SNAPS = ("layer", "block")
 _MOST_VALUES = 10_000
@@ -123,14 +115,6 @@ class Space:
     recipe: Mapping[str, Domain]
     trials: tuple[Mapping[str, Any], ...]
     content: Mapping[str, Any] = field(repr=False)
-
-
-def presets() -> dict[str, Path]:
-    """The spaces that come with tlcompare, by name."""
-    package = Path(__file__).parents[1]
-    installed = package / "spaces"
-    folder = installed if installed.is_dir() else package.parent / "sweep"
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
 def read_space(name: str) -> Space:

@@ -10,14 +10,14 @@ import pandas as pd
 import yaml
 from optuna.trial import FrozenTrial, TrialState
 
-from tlcompare.comparison.charts import draw, page
-from tlcompare.comparison.figures import sweep_charts
-from tlcompare.comparison.findings import luck
-from tlcompare.comparison.table import markdown
-from tlcompare.comparison.trials import trials_table
 from tlcompare.errors import TrackingError
+from tlcompare.evidence.findings import luck
+from tlcompare.evidence.trials import trials_table
 from tlcompare.preparation import notes_on_data
 from tlcompare.probe import log_probe
+from tlcompare.report.charts import draw, page
+from tlcompare.report.figures import sweep_charts
+from tlcompare.report.table import markdown
 from tlcompare.study.importance import importance
 from tlcompare.study.ledger import Ledger
 from tlcompare.study.objective import shown_value

@@ -21,10 +21,10 @@ from tlcompare import __version__
 from tlcompare.config import to_yaml
 from tlcompare.data.pixels import PixelStore
 from tlcompare.escaping import plain
+from tlcompare.machine.device import Compute
 from tlcompare.preparation import Prepared, configuration_key
 from tlcompare.tracking.figures import confusion, learning_curves
 from tlcompare.tracking.runs import RunLog
-from tlcompare.training.device import Compute
 from tlcompare.training.epochs import Epoch, Fitted
 from tlcompare.training.evaluate import Scores
 from tlcompare.training.latency import Latency

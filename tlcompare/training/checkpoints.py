@@ -21,7 +21,7 @@ from tlcompare.config import RunConfig
 from tlcompare.data.pixels import PixelStore
 from tlcompare.data.splits import Split
 from tlcompare.files import cache_dir, seal, unsealed_bytes, write_atomically
-from tlcompare.training.device import Compute
+from tlcompare.machine.device import Compute
 from tlcompare.training.epochs import Epoch
 
 _FORMAT = 1

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tlcompare.training.batches import Indices, in_order
-from tlcompare.training.feed import Stream
-from tlcompare.training.memory import out_of_memory
+from tlcompare.data.batches import Indices, in_order
+from tlcompare.features.feed import Stream
+from tlcompare.machine.memory import out_of_memory
 
 ECE_BINS = 15
 _BATCH = 64

@@ -15,14 +15,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tlcompare.config import RunConfig
+from tlcompare.data.batches import Images, Indices, shuffled
 from tlcompare.data.splits import Split
 from tlcompare.errors import TrainingError
+from tlcompare.features.feed import Feed
 from tlcompare.files import first_line
 from tlcompare.freezing.digest import frozen_state
 from tlcompare.freezing.graph import Classifier
 from tlcompare.freezing.layers import LayerList
 from tlcompare.freezing.strategy import FreezePlan, freeze, set_training
-from tlcompare.training.batches import Images, Indices, shuffled
+from tlcompare.machine.device import Compute
+from tlcompare.machine.memory import out_of_memory, peak_mb, reset_peak
 from tlcompare.training.checkpoints import (
     Checkpoint,
     State,
@@ -31,11 +34,8 @@ from tlcompare.training.checkpoints import (
     restore_optimizer,
     restore_random_states,
 )
-from tlcompare.training.device import Compute
 from tlcompare.training.epochs import Epoch, Fitted, is_better, nothing_frozen_moves, require_finite
 from tlcompare.training.evaluate import mean_log_loss, predict
-from tlcompare.training.feed import Feed
-from tlcompare.training.memory import out_of_memory, peak_mb, reset_peak
 from tlcompare.training.schedule import shares_of_peak
 
 StepReport = Callable[[int, int, int, float, float], None]

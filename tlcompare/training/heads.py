@@ -18,17 +18,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tlcompare.config import RunConfig
+from tlcompare.data.batches import Indices, in_order, shuffled
 from tlcompare.data.splits import Split
+from tlcompare.features.feed import Feed, Stream
 from tlcompare.freezing.graph import Classifier, new_head
 from tlcompare.freezing.layers import LayerList
 from tlcompare.freezing.strategy import FreezePlan
-from tlcompare.training.batches import Indices, in_order, shuffled
-from tlcompare.training.device import Compute
+from tlcompare.machine.device import Compute
+from tlcompare.machine.memory import memory_bytes, peak_mb, reset_peak
 from tlcompare.training.epochs import Epoch, Fitted, is_better, nothing_frozen_moves, require_finite
 from tlcompare.training.evaluate import mean_log_loss
-from tlcompare.training.feed import Feed, Stream
 from tlcompare.training.fit import StepReport, class_weights
-from tlcompare.training.memory import memory_bytes, peak_mb, reset_peak
 from tlcompare.training.schedule import shares_of_peak
 
 _MOST_VALUES = 20_000_000

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from tlcompare.freezing.graph import Classifier
-from tlcompare.training.device import Compute
-from tlcompare.training.measured import measured_once
+from tlcompare.machine.device import Compute
+from tlcompare.machine.measured import measured_once
 
 KIND = "latency"
 _WARM_UP = 3

@@ -14,9 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, fx, nn
 
+from tlcompare.data.batches import Images, Indices, in_order
 from tlcompare.data.splits import Split
 from tlcompare.freezing.layers import LayerList
-from tlcompare.training.batches import Images, Indices, in_order
 
 _BATCH = 32
 _GRADIENT_IMAGES = 256

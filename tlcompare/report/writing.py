@@ -1,0 +1,47 @@
+"""The report of a sweep: one page, its text, and every number in it."""
+
+from __future__ import annotations
+
+from tlcompare.errors import ConfigError
+from tlcompare.escaping import cells
+from tlcompare.evidence.contenders import evidence_of
+from tlcompare.evidence.findings import find
+from tlcompare.files import expanded, write_atomically
+from tlcompare.report.document import as_html, as_markdown
+from tlcompare.report.numbers import numbers_of
+from tlcompare.report.sections import sections_of
+from tlcompare.tracking.runs import RunLog
+
+
+def write_report(sweep: str, output: str, baseline: str, margin: float) -> list[str]:
+    """Write the report as HTML, Markdown and CSV, and log all three to the sweep's run.
+
+    Returns:
+        The paths written.
+
+    Raises:
+        UserError: no such sweep, no replicates, or a file that cannot be written.
+    """
+    found = find(evidence_of(sweep), baseline, margin)
+    title, sections = f"Which layers to unfreeze: {sweep}", sections_of(found)
+    page = expanded(output)
+    if not page.name:
+        raise ConfigError(f'-o "{output}" is no file', "Give a name that ends in .html.")
+    texts = {
+        page: as_html(title, sections),
+        page.with_suffix(".md"): as_markdown(title, sections),
+        page.with_suffix(".csv"): cells(numbers_of(found)).to_csv(index=False, lineterminator="\n"),
+    }
+    if len(texts) < 3:
+        raise ConfigError(f"-o {output}: the report's page would overwrite its table", "Let its name end in .html.")
+    for path, text in texts.items():
+        if path.exists() and not (path.is_file() and path.read_bytes().startswith(text[:20].encode())):
+            raise ConfigError(f"-o {output}: {path} is there and is no report", "Take another name.")
+    log = RunLog(found.evidence.sweep.run_id)
+    for path, text in texts.items():
+        log.text(f"report/report{path.suffix}", text)
+        try:
+            write_atomically(path, text)
+        except OSError as e:
+            raise ConfigError(f"-o {output}: {path} cannot be written: {e.strerror}", "Take another place.") from e
+    return [str(path) for path in texts]
