@@ -41,7 +41,6 @@ from tests.chaos.servers import encrypted, sends
 from tests.chaos.sittings import MODEL, SMALL, run
 from tests.conftest import write_image
 from tlcompare.backbones.registry import get_backbone
-from tlcompare.config import RunConfig
 from tlcompare.data.sources import FLOWERS
 from tlcompare.errors import UserError
 from tlcompare.evidence.two import mcnemar_of
@@ -51,7 +50,7 @@ from tlcompare.tracking.models import load_model
 from tlcompare.tracking.outbox import put
 from tlcompare.tracking.reading import sweep_run
 from tlcompare.tracking.sending import Entry
-from tlcompare.tracking.sweeps import alone_with, crown, open_replicate
+from tlcompare.tracking.sweeps import Runs, alone_with, crown
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "errors.md"
@@ -414,7 +413,7 @@ def without(*packages):
 
 def half_sent(patch, served, url):
     """A replicate of which something waits, and which has not ended."""
-    run_id = open_replicate(sweep_run("listed").run_id, "listed", RunConfig())
+    run_id = Runs(sweep_run("listed").run_id, "listed", "replicate").open("half sent", {})
     patch.setattr("tlcompare.study.replicate.kept", lambda: [run_id])
 
 

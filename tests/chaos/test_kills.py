@@ -76,8 +76,8 @@ def test_kills_at_random_moments(place, photos, many, survived):
 
 POINTS = [
     ("optuna", "create_study"),
-    ("tlcompare.study.sweep", "ask"),
-    ("tlcompare.study.sweep", "open_trial"),
+    ("tlcompare.study.trials", "ask"),
+    ("tlcompare.tracking.sweeps", "Runs.open"),
     ("tlcompare.run", "EpochLog.add"),
     ("tlcompare.training.checkpoints", "Checkpoint.save"),
     ("tlcompare.training.checkpoints", "Checkpoint.delete"),
@@ -86,7 +86,7 @@ POINTS = [
     ("tlcompare.tracking.sending", "SENDERS.scores"),
     ("tlcompare.tracking.sending", "SENDERS.model"),
     ("tlcompare.tracking.sending", "SENDERS.end"),
-    ("tlcompare.study.sweep", "tell"),
+    ("tlcompare.study.ledger", "tell"),
     ("tlcompare.study.sweep", "leave_summary"),
 ]
 

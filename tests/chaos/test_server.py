@@ -23,7 +23,7 @@ from tests.end_to_end.test_sweep import children, parent
 from tlcompare.tracking.outbox import kept
 from tlcompare.tracking.reading import replicates_of, sweep_run
 from tlcompare.tracking.sending import SENDERS
-from tlcompare.tracking.sweeps import open_replicate
+from tlcompare.tracking.sweeps import Runs
 
 FAULTS = [
     *("restarted", "gone", "500", "answer lost"),
@@ -296,15 +296,17 @@ def test_a_replicate_whose_end_is_not_sent_yet_is_neither_ended_otherwise_nor_di
     assert run("sweep", *MODEL, *options, "--trials", 1).exit_code == 0
     opened = []
 
+    open_run = Runs.open
+
     def interrupts_the_second(*arguments):
         if opened:
             raise KeyboardInterrupt
-        opened.append(open_replicate(*arguments))
+        opened.append(open_run(*arguments))
         return opened[0]
 
     with monkeypatch.context() as patch:
         patch.setitem(SENDERS, "end", lambda run_id, entry: (_ for _ in ()).throw(ConnectionError("no answer")))
-        patch.setattr("tlcompare.study.replicate.open_replicate", interrupts_the_second)
+        patch.setattr(Runs, "open", interrupts_the_second)
         result = run(*replicating)
         assert result.exit_code == 130, result.output
         assert kept() == opened

@@ -31,7 +31,7 @@ def output():
 
 def forked_workers():
     """Workers are forked from this process, which has everything imported."""
-    patched("tlcompare.study.engines", "multiprocessing.get_context", lambda get: lambda *kind: get("fork"))
+    patched("tlcompare.engines.processes", "multiprocessing.get_context", lambda get: lambda *kind: get("fork"))
 
 
 def test_eight_processes_on_one_study(place, photos, many, survived):
@@ -137,7 +137,7 @@ def test_a_trial_whose_worker_is_killed_after_its_end_stays_as_it_is(place, phot
 
             return deadly
 
-        patched("tlcompare.study.engines", "_Remote.send", change)
+        patched("tlcompare.engines.processes", "_Remote.send", change)
 
     code, _ = end(begin(*sweep_of_four(photos, "--jobs", 2), before=before))
     assert code == 0, output()
@@ -227,7 +227,7 @@ def test_a_thousand_trials(place, photos, chaos, survived):
 
         return noted
 
-    code, _ = end(begin(*command, before=lambda: patched("tlcompare.study.sweep", "tell", change)), limit=3000)
+    code, _ = end(begin(*command, before=lambda: patched("tlcompare.study.ledger", "tell", change)), limit=3000)
     assert code == 0, output()
     seen = [json.loads(line) for line in Path("resources.txt").read_text().splitlines()]
     assert len(seen) == 1000
@@ -259,7 +259,9 @@ def test_clock_jumps(place, photos, survived, jump, when):
 
             return jumping
 
-        place_of = ("tlcompare.run", "EpochLog.add") if when == "in a run" else ("tlcompare.study.sweep", "open_trial")
+        place_of = (
+            ("tlcompare.run", "EpochLog.add") if when == "in a run" else ("tlcompare.tracking.sweeps", "Runs.open")
+        )
         patched(*place_of, change)
 
     code, _ = end(begin(*sweep_of_four(photos), before=before))

@@ -1,7 +1,7 @@
 import pytest
 
 from tlcompare.errors import ConfigError
-from tlcompare.study.objective import Objective, front, make_objectives, worth_keeping
+from tlcompare.study.objective import NotDominated, Objective, front, make_objectives
 
 ACCURACY, SECONDS = Objective("val/accuracy", True), Objective("cost/train_seconds", False)
 
@@ -37,8 +37,8 @@ def test_the_pareto_set():
 
 def test_a_model_is_kept_unless_one_so_far_is_better_in_everything():
     metrics = {"val/accuracy": 0.9, "cost/train_seconds": 10.0}
-    assert worth_keeping(metrics, (ACCURACY,), [])
-    assert worth_keeping(metrics, (ACCURACY,), [(0.9,)])
-    assert not worth_keeping(metrics, (ACCURACY,), [(0.91,)])
-    assert worth_keeping(metrics, (ACCURACY, SECONDS), [(0.95, 20.0), (0.8, 1.0)])
-    assert not worth_keeping(metrics, (ACCURACY, SECONDS), [(0.95, 9.0)])
+    assert NotDominated((ACCURACY,), ())(metrics)
+    assert NotDominated((ACCURACY,), ((0.9,),))(metrics)
+    assert not NotDominated((ACCURACY,), ((0.91,),))(metrics)
+    assert NotDominated((ACCURACY, SECONDS), ((0.95, 20.0), (0.8, 1.0)))(metrics)
+    assert not NotDominated((ACCURACY, SECONDS), ((0.95, 9.0),))(metrics)

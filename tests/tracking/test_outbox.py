@@ -12,7 +12,7 @@ from tlcompare.errors import TrackingError
 from tlcompare.tracking.outbox import forget, kept, put, send, send_kept
 from tlcompare.tracking.sending import Entry
 from tlcompare.tracking.store import client, gone
-from tlcompare.tracking.sweeps import discard_trial
+from tlcompare.tracking.sweeps import Runs
 
 
 @pytest.fixture
@@ -142,5 +142,5 @@ def test_what_is_discarded_leaves_nothing_to_send_even_if_that_is_cut_short(run_
     outage(run_id, tag("t"))
     monkeypatch.setattr(client(), "delete_run", cut_short)
     with pytest.raises(KeyboardInterrupt):
-        discard_trial(run_id)
+        Runs("", "", "trial").discard(run_id)
     assert not kept()

@@ -78,12 +78,16 @@ def dominates(a: Sequence[float], b: Sequence[float], objectives: Sequence[Objec
     return min(gains) >= 0 and max(gains) > 0
 
 
-def worth_keeping(
-    metrics: Mapping[str, float], objectives: Sequence[Objective], best: Sequence[Sequence[float]]
-) -> bool:
-    """Whether none of the best so far dominates a run with these metrics."""
-    values = [metrics.get(o.metric, float("nan")) for o in objectives]
-    return not any(dominates(b, values, objectives) for b in best)
+@dataclass(frozen=True)
+class NotDominated:
+    """Whether none of the `best` rows of values so far dominates a run with these metrics."""
+
+    objectives: tuple[Objective, ...]
+    best: tuple[tuple[float, ...], ...]
+
+    def __call__(self, metrics: Mapping[str, float]) -> bool:
+        values = [metrics.get(o.metric, float("nan")) for o in self.objectives]
+        return not any(dominates(b, values, self.objectives) for b in self.best)
 
 
 def shown_value(metric: str, value: float) -> str:

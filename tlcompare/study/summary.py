@@ -19,12 +19,12 @@ from tlcompare.report.charts import draw, page
 from tlcompare.report.figures import sweep_charts
 from tlcompare.report.table import markdown
 from tlcompare.study.importance import importance
-from tlcompare.study.ledger import Ledger
+from tlcompare.study.ledger import RUN, Ledger
 from tlcompare.study.objective import shown_value
 from tlcompare.study.planning import Plan
 from tlcompare.tracking.reading import NOTES, LoggedRun, trials_of
 from tlcompare.tracking.record import log_odd_files
-from tlcompare.tracking.sweeps import CHAMPION, SweepLog, crown
+from tlcompare.tracking.sweeps import CHAMPION, SweepLog, crown, discard_models
 from tlcompare.tracking.views import how_to_open, save_view
 from tlcompare.training.probe import as_probes
 
@@ -59,6 +59,14 @@ def leave_description(log: SweepLog, name: str, storage: str, plan: Plan) -> Non
 def leave_table(log: SweepLog) -> None:
     """Log the table of the trials so far."""
     log.table("trials.csv", trials_table(trials_of(log.run_id)))
+
+
+def keep_best_models(ledger: Ledger) -> None:
+    """Drop the models that were the best only for a while."""
+    best = {t.user_attrs[RUN] for t in ledger.best_trials()}
+    for trial in ledger.trials():
+        if trial.state == TrialState.COMPLETE and trial.user_attrs[RUN] not in best:
+            discard_models(trial.user_attrs[RUN])
 
 
 def leave_summary(log: SweepLog, name: str, ledger: Ledger, plan: Plan, stopped: str) -> str:

@@ -13,9 +13,9 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from tlcompare.engines.jobs import Job
 from tlcompare.errors import without_credentials
 from tlcompare.escaping import harmless
-from tlcompare.study.engines import Job
 from tlcompare.training.epochs import Epoch
 
 

@@ -10,8 +10,8 @@ from tlcompare.config import RunConfig
 from tlcompare.errors import TrackingError, without_credentials
 from tlcompare.files import cache_dir, locked
 from tlcompare.tracking.outbox import forget
-from tlcompare.tracking.reading import BASELINE, ROLE, SWEEP, TRIAL, readable
-from tlcompare.tracking.runs import RunLog, experiment_id, new_run, opened_by_mlflow, run_name
+from tlcompare.tracking.reading import ROLE, SWEEP, LoggedRun, readable, replicates_of, trials_of
+from tlcompare.tracking.runs import RunLog, experiment_id, new_run, opened_by_mlflow
 from tlcompare.tracking.sending import models_of
 from tlcompare.tracking.store import client
 
@@ -69,25 +69,6 @@ def reopen_sweep(run_id: str) -> SweepLog:
         return SweepLog(run_id, opened.info.run_id)
 
 
-def open_trial(parent: RunLog, sweep: str, number: int, config: RunConfig, baseline: bool) -> str:
-    """A run below the sweep's, for one trial. Returns its id."""
-    tags = {TRIAL: str(number), ROLE: "trial", BASELINE: str(baseline).lower()}
-    return _open_below(parent.run_id, f"{number} {run_name(config)}", {SWEEP: sweep, **tags})
-
-
-def open_replicate(parent_run_id: str, sweep: str, config: RunConfig) -> str:
-    """A run below the sweep's, that repeats one of its configurations with another seed. Returns its id."""
-    tags = {SWEEP: sweep, ROLE: "replicate"}
-    return _open_below(parent_run_id, f"{run_name(config)} seed {config.seed}", tags)
-
-
-def _open_below(parent_run_id: str, name: str, tags: Mapping[str, str]) -> str:
-    with readable():
-        experiment = client().get_run(parent_run_id).info.experiment_id
-        above = {"mlflow.parentRunId": parent_run_id}
-        return new_run(experiment, name, above | dict(tags))
-
-
 @contextmanager
 def alone_with(sweep_run_id: str) -> Iterator[None]:
     """Keep other commands of this machine that add to the results of a sweep out until the block ends.
@@ -103,25 +84,49 @@ def alone_with(sweep_run_id: str) -> Iterator[None]:
         yield
 
 
-def end_trial(run_id: str, state: str, reason: str, detail: str = "") -> None:
-    """End a trial's run as `failed` or `interrupted`, unless whoever ran it has; `detail` is a traceback to keep."""
-    with readable():
-        log = RunLog(run_id)
-        if detail:
-            log.text("traceback.txt", without_credentials(detail))
-        if client().get_run(run_id).info.status in ("RUNNING", "FINISHED"):
-            log.tags({"tlcompare.state": state, "tlcompare.reason": without_credentials(reason)[:4000]})
-            log.end("FAILED" if state == "failed" else "KILLED")
+@dataclass(frozen=True)
+class Runs:
+    """The runs below a sweep's own: those of its trials, or of its replicates.
 
+    Attributes:
+        sweep_run_id: of the sweep's run.
+        sweep: its name.
+        role: `trial` or `replicate`.
+    """
 
-def discard_trial(run_id: str) -> None:
-    """Close and delete the run of a trial that will be run again, with its model."""
-    with readable():
-        if client().get_run(run_id).info.status == "RUNNING":
-            client().set_terminated(run_id, "KILLED")
-        discard_models(run_id)
-        forget(run_id)
-        client().delete_run(run_id)
+    sweep_run_id: str
+    sweep: str
+    role: str
+
+    def all(self) -> list[LoggedRun]:
+        """Every one of them, whatever its state."""
+        return (trials_of if self.role == "trial" else replicates_of)(self.sweep_run_id)
+
+    def open(self, name: str, tags: Mapping[str, str]) -> str:
+        """Make one more. Returns its id."""
+        above = {"mlflow.parentRunId": self.sweep_run_id, SWEEP: self.sweep, ROLE: self.role}
+        with readable():
+            experiment = client().get_run(self.sweep_run_id).info.experiment_id
+            return new_run(experiment, name, above | dict(tags))
+
+    def end(self, run_id: str, state: str, reason: str, detail: str = "") -> None:
+        """End one as `failed` or `interrupted`, unless whoever ran it has; `detail` is a traceback to keep."""
+        with readable():
+            log = RunLog(run_id)
+            if detail:
+                log.text("traceback.txt", without_credentials(detail))
+            if client().get_run(run_id).info.status in ("RUNNING", "FINISHED"):
+                log.tags({"tlcompare.state": state, "tlcompare.reason": without_credentials(reason)[:4000]})
+                log.end("FAILED" if state == "failed" else "KILLED")
+
+    def discard(self, run_id: str) -> None:
+        """Close and delete one whose job will run again, with its model."""
+        with readable():
+            if client().get_run(run_id).info.status == "RUNNING":
+                client().set_terminated(run_id, "KILLED")
+            discard_models(run_id)
+            forget(run_id)
+            client().delete_run(run_id)
 
 
 def discard_models(run_id: str) -> None:

@@ -4,10 +4,9 @@ import multiprocessing
 
 import pytest
 from mlflow import MlflowClient
+from tlcompare.study.engines import InProcess, Job, Processes
 
 from tlcompare.preparation import Workbench
-from tlcompare.study.engines import InProcess, Job, Processes
-from tlcompare.study.objective import make_objectives
 from tlcompare.tracking.reading import runs_by_id
 
 
@@ -44,9 +43,8 @@ def jobs(config, watcher, **options):
         run = MlflowClient().create_run(experiment).info
         watcher.running += 1
         watcher.most_at_once = max(watcher.most_at_once, watcher.running)
-        yield Job(
-            number, f"#{number}", config(**{"epochs": 2} | option), run.run_id, "none", make_objectives((), ()), ()
-        )
+        options = config(**{"epochs": 2} | option)
+        yield Job(number, f"#{number}", options, run_id=run.run_id, keep_model=keep_none)
 
 
 EACH = [{}, {"unfreeze": "top"}, {"weights": "gone.pth"}, {"epochs": 100, "unfreeze": "top"}]

@@ -1,0 +1,79 @@
+"""Configurations with fresh seeds: a source of jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from tlcompare.config import RunConfig
+from tlcompare.engines.jobs import Job, Outcome
+from tlcompare.study.source import Over
+from tlcompare.tracking.reading import LoggedRun
+from tlcompare.tracking.runs import run_name
+from tlcompare.training.epochs import Epoch
+from tlcompare.training.heads import train_together
+
+
+class Replicates:
+    """Configurations with fresh seeds, in their order: a source of jobs.
+
+    Args:
+        missing: what is to be run.
+        done: runs that have finished in earlier sittings, by their ids.
+        standing: these and others that are nobody's here to run again, by their ids.
+        kept: the cuts at which each backbone's features are kept, by their nodes.
+        heads: of what is to be run, that in which nothing but the head trains.
+    """
+
+    noun = "replicates"
+    metrics: tuple[str, ...] = ("val/accuracy",)
+
+    def __init__(
+        self,
+        missing: Sequence[RunConfig],
+        done: int,
+        standing: Collection[str],
+        kept: Mapping[str, tuple[str, ...]],
+        heads: Collection[RunConfig],
+    ) -> None:
+        self._waiting = dict(enumerate(missing))
+        self._settled = set(standing)
+        self._done = done
+        self._kept = kept
+        self._heads = heads
+        self.total = done + len(missing)
+
+    def settle(self, runs: Sequence[LoggedRun]) -> set[str]:
+        return self._settled
+
+    def next(self) -> Job | Over:
+        if not self._waiting:
+            return Over("all replicates are done")
+        number = min(self._waiting)
+        config = self._waiting.pop(number)
+        later = [c for c in self._waiting.values() if c in self._heads]
+        ahead = tuple(c for c in later if train_together(c, config)) if config in self._heads else ()
+        label = f"{config.model} {config.unfreeze} seed {config.seed}"
+        name = f"{run_name(config)} seed {config.seed}"
+        return Job(number, label, config, name, ahead=ahead, kept=self._kept[config.model])
+
+    def opened(self, job: Job) -> None:
+        pass
+
+    def epoch(self, job: Job, epoch: Epoch) -> str:
+        return ""
+
+    def again(self, job: Job) -> None:
+        self._waiting[job.number] = job.config
+
+    def ended(self, job: Job, outcome: Outcome) -> None:
+        self._settled.add(job.run_id)
+        self._done += outcome.state == "finished"
+
+    def result(self, outcome: Outcome) -> str:
+        return f"{outcome.metrics['val/accuracy']:.2%}  {outcome.metrics['cost/train_seconds']:.1f} s"
+
+    def best(self) -> str:
+        return ""
+
+    def done(self) -> int:
+        return self._done

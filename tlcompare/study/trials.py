@@ -1,0 +1,229 @@
+"""The trials of a sweep, as Optuna chooses them: a source of jobs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from tlcompare.config import RunConfig
+from tlcompare.engines.jobs import Job, Metrics, Outcome, keep_all, keep_none
+from tlcompare.study.ledger import RUN, Ledger
+from tlcompare.study.objective import NotDominated, shown_value
+from tlcompare.study.planning import Plan
+from tlcompare.study.source import Over
+from tlcompare.study.space import Choices, Domain
+from tlcompare.study.studies import ask, make_sampler, next_number, suggest
+from tlcompare.tracking.reading import BASELINE, TRIAL, LoggedRun
+from tlcompare.tracking.runs import run_name
+from tlcompare.training.epochs import Epoch
+from tlcompare.training.heads import train_together
+
+_KEY, _KNOWN = "configuration", "known"
+
+
+@dataclass
+class _Going:
+    """A trial that is running.
+
+    Attributes:
+        trial: as Optuna gave it.
+        told: how many epochs an interrupted attempt has reported already.
+        to_the_end: whether it is never pruned.
+        best: the best value so far of what it is pruned by.
+    """
+
+    trial: Trial
+    told: int
+    to_the_end: bool
+    best: float | None = None
+
+
+class Trials:
+    """The baselines, then what the sampler chooses.
+
+    Args:
+        ledger: where they are kept.
+        plan: what may be tried, and how long.
+        precision: in which each backbone trains, where the sweep does not say.
+        kept: the cuts at which each backbone's features are kept, by their nodes.
+    """
+
+    noun = "trials"
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        plan: Plan,
+        precision: Mapping[str, str],
+        kept: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        self._ledger = ledger
+        self._plan = plan
+        self._precision = precision
+        self._kept = kept
+        self._going: dict[int, _Going] = {}
+        self._began = time.monotonic()
+        self._failed_earlier, self._again = self._failed()
+        known = [(n, c.config) for n in range(plan.limits.trials) if (c := plan.candidate(n)) is not None]
+        self._frozen = [(n, c) for n, c in known if not plan.search.plan(c).parameters]
+        self.total = self._failed_earlier + plan.limits.trials
+        self.metrics = tuple(o.metric for o in plan.objectives)
+
+    def settle(self, runs: Sequence[LoggedRun]) -> set[str]:
+        return self._ledger.settle(runs)
+
+    def next(self) -> Job | Over:
+        trials = self._ledger.trials()
+        return self._ask() if not (why := self._enough(trials)) else Over(why)
+
+    def opened(self, job: Job) -> None:
+        self._going[job.number].trial.set_user_attr(RUN, job.run_id)
+
+    def epoch(self, job: Job, epoch: Epoch) -> str:
+        objective, going = self._plan.objectives[0], self._going[job.number]
+        if self._plan.definition.pruner == "off":
+            return ""
+        value = objective.after(epoch)
+        better = max if objective.maximize else min
+        value = going.best = value if going.best is None else better(value, going.best)
+        # Epochs that an interrupted attempt has reported stand; what it decided after them is decided.
+        if epoch.number > going.told:
+            going.trial.report(value, epoch.number)
+        decided = epoch.number < going.told or epoch.number == job.config.epochs
+        if decided or going.to_the_end or not going.trial.should_prune():
+            return ""
+        return f"pruned after epoch {epoch.number}: {objective.metric} {value:.4g} is not promising"
+
+    def again(self, job: Job) -> None:
+        del self._going[job.number]
+        self._ledger.again(job.number)
+
+    def ended(self, job: Job, outcome: Outcome) -> None:
+        del self._going[job.number]
+        self._ledger.end(job.number, outcome)
+
+    def result(self, outcome: Outcome) -> str:
+        shown = "  ".join(shown_value(m, outcome.metrics[m]) for m in self.metrics)
+        return f"{shown}  {outcome.metrics['cost/train_seconds']:.1f} s"
+
+    def best(self) -> str:
+        best = self._ledger.best_trials()
+        if not best:
+            return "none yet"
+        if len(self._plan.objectives) > 1:
+            return f"a Pareto set of {len(best)}"
+        return f"{shown_value(self.metrics[0], best[0].values[0])} (#{best[0].number})"
+
+    def done(self) -> int:
+        return self._ledger.done()
+
+    def _enough(self, trials: Sequence[FrozenTrial]) -> str:
+        """Why no further trial begins; empty if one does."""
+        limits = self._plan.limits
+        if limits.timeout and time.monotonic() - self._began > limits.timeout:
+            return f"the time of {limits.timeout:g} s is over"
+        if any(t.state == TrialState.WAITING for t in trials):
+            return ""
+        if limits.patience and (stale := self._without_improvement(trials)) >= limits.patience:
+            return f"nothing has improved for {stale} trials (--patience 0 goes on)"
+        if len(trials) < self.total:
+            return ""
+        done = len(trials) - self._failed_earlier
+        return f"all {done} trials are done" if done == limits.trials else f"{done} trials are done already"
+
+    def _without_improvement(self, trials: Sequence[FrozenTrial]) -> int:
+        """Finished trials since the last that is among the best; the known ones are always tried."""
+        improved = max((t.number for t in self._ledger.first_bests()), default=-1)
+        after = max(improved, self._plan.baselines - 1)
+        return sum(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in trials if t.number > after)
+
+    def _ask(self) -> Job:
+        """The next trial, its parameters and what it is in the study."""
+        plan, search, study = self._plan, self._plan.search, self._ledger.study
+        number = next_number(study)
+        index = self._known_index(number)
+        known = None if index is None else plan.known[index]
+        trial = ask(study, self._sampler(number), known.params if known else {})
+
+        def choose(name: str, domain: Domain) -> Any:
+            study.sampler = self._sampler(number, name)
+            return suggest(trial, name, domain)
+
+        if known:
+            config = known.config
+            domains = search.domains(config.model) | {"model": Choices(search.models)}
+            for name in known.params:
+                choose(name, domains[name])
+        else:
+            config = search.config(search.draw(choose))
+        key, trials = search.key(config), self._ledger.trials()
+        same = [t for t in trials[:number] if t.user_attrs.get(_KEY) == key and t.state != TrialState.FAIL]
+        config = replace(config, seed=config.seed + len(same))
+        label = f"#{number} {search.label(config)}"
+        shown = {"label": label, "backbone": config.model, "strategy": config.unfreeze}
+        for name, value in ({_KEY: key, _KNOWN: index} | shown).items():
+            trial.set_user_attr(name, value)
+        to_the_end = number < plan.baselines or config.seed > search.seed
+        self._going[number] = _Going(trial, trials[number].last_step or 0, to_the_end)
+        tags = {TRIAL: str(number), BASELINE: str(self._is_baseline(number, config)).lower()}
+        name = f"{number} {run_name(config)}"
+        config = replace(config, precision=config.precision or self._precision[config.model])
+        return Job(
+            number,
+            label,
+            config,
+            name,
+            tags,
+            keep_model=self._keep_model(),
+            ahead=self._ahead(number, config),
+            kept=self._kept[config.model],
+        )
+
+    def _keep_model(self) -> Callable[[Metrics], bool]:
+        wanted = self._plan.limits.log_models
+        if wanted != "best":
+            return keep_all if wanted == "all" else keep_none
+        return NotDominated(self._plan.objectives, tuple(tuple(t.values) for t in self._ledger.best_trials()))
+
+    def _ahead(self, number: int, config: RunConfig) -> tuple[RunConfig, ...]:
+        """If the whole backbone is frozen, the trials to come, as far as known, whose heads can train with this one."""
+        if self._plan.search.plan(config).parameters:
+            return ()
+        settled = ((n, replace(c, precision=c.precision or config.precision)) for n, c in self._frozen)
+        return tuple(c for n, c in settled if n > number and train_together(c, config))
+
+    def _is_baseline(self, number: int, config: RunConfig) -> bool:
+        """Whether a trial is one of those that others must beat; of a list, `frozen` and `all`."""
+        if not self._plan.search.space.trials:
+            return number < self._plan.baselines
+        return self._plan.search.plan(config).family in ("frozen", "all") and config.seed == self._plan.search.seed
+
+    def _known_index(self, number: int) -> int | None:
+        """Which of the known candidates trial `number` is: first each once, then those that failed, once more."""
+        trials = self._ledger.trials()
+        if number < len(trials) and _KNOWN in trials[number].user_attrs:
+            index: int | None = trials[number].user_attrs[_KNOWN]
+            return index
+        count = len(self._plan.known)
+        if number < count:
+            return number
+        if self._again:
+            return self._again.pop(0)
+        return number % count if self._plan.cyclic else None
+
+    def _sampler(self, number: int, parameter: str = "") -> optuna.samplers.BaseSampler:
+        """The sampler of a trial, anew for each parameter, so that a kill between two of them changes nothing."""
+        return make_sampler(self._plan.definition.sampler, self._plan.search.seed, number, parameter)
+
+    def _failed(self) -> tuple[int, list[int]]:
+        """How many trials failed in earlier sittings, and the known candidates that have had nothing but failures."""
+        trials = self._ledger.trials()
+        failed = [t for t in trials if t.state == TrialState.FAIL]
+        others = {t.user_attrs.get(_KNOWN) for t in trials if t.state != TrialState.FAIL}
+        again = {t.user_attrs[_KNOWN] for t in failed if t.user_attrs.get(_KNOWN) is not None}
+        return len(failed), sorted(again - others)
