@@ -54,6 +54,10 @@ class TrainingError(UserError):
     """Training that cannot go on."""
 
 
+class MemoryShortage(TrainingError):
+    """Training that cannot go on for lack of memory; where there is more, it can."""
+
+
 class StudyError(UserError):
     """A sweep, or the storage of its study, that cannot be used."""
 

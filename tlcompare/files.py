@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -14,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from tlcompare.errors import UserError
 
@@ -101,11 +102,10 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     """Keep other processes that ask for the same `path` out until the block ends.
 
     Raises:
-        BlockingIOError: another process has it, and `wait` is false.
+        filelock.Timeout: another process has it, and `wait` is false.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with lock_of(path).open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with FileLock(lock_of(path), timeout=-1 if wait else 0):
         yield
 
 

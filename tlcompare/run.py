@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -10,7 +11,7 @@ import torch
 
 from tlcompare.config import RunConfig
 from tlcompare.data.batches import Images
-from tlcompare.errors import TrainingError
+from tlcompare.errors import MemoryShortage, TrainingError
 from tlcompare.features.feed import make_feed
 from tlcompare.freezing.graph import Classifier, cut_points
 from tlcompare.machine.measured import folder
@@ -61,10 +62,8 @@ def train(config: RunConfig, expected_digest: str | None = None) -> RunResult:
         announce(prepared, reporter)
         if expected_digest and expected_digest != prepared.store.digest:
             reporter.say("warning: the images are not those of the earlier run; expect another result")
-        with open_run(config) as log:
-            result, checkpoint = _train(log, prepared, reporter, workbench)
-        checkpoint.delete()
-        return result
+        with ExitStack() as after, open_run(config) as log:
+            return _train(log, prepared, reporter, workbench, after)
 
 
 def train_child(
@@ -91,11 +90,22 @@ def train_child(
         Pruned: as the reporter raised it.
         UserError: what went wrong, also in the run.
     """
-    with open_run(config, run_id) as log:
+    with ExitStack() as after, open_run(config, run_id) as log:
         prepared = prepare(config, reporter, workbench)
-        result, checkpoint = _train(log, prepared, reporter, workbench, keep_model, ahead, kept)
+        return _train(log, prepared, reporter, workbench, after, keep_model, ahead, kept)
+
+
+@contextmanager
+def _until_over(checkpoint: Checkpoint) -> Iterator[None]:
+    """Delete the checkpoint when the block ends, unless it ends by what another attempt may go on from."""
+    try:
+        yield
+    except MemoryShortage:
+        raise
+    except (Pruned, TrainingError):
+        checkpoint.delete()
+        raise
     checkpoint.delete()
-    return result
 
 
 def _train(
@@ -103,11 +113,12 @@ def _train(
     prepared: Prepared,
     reporter: Reporter,
     workbench: Workbench,
+    after: ExitStack,
     keep_model: Callable[[Mapping[str, float]], bool] = lambda metrics: True,
     ahead: Sequence[RunConfig] = (),
     kept: Sequence[str] | None = None,
-) -> tuple[RunResult, Checkpoint]:
-    """The part of a run that happens inside its MLflow run; its checkpoint is to be deleted once that has ended."""
+) -> RunResult:
+    """The part of a run that happens inside its MLflow run; `after` is what happens once that has ended."""
     config, compute, store, split = prepared.config, prepared.compute, prepared.store, prepared.split
     preprocessing, plan, layers = prepared.backbone.preprocessing, prepared.plan, prepared.layers
     log_start(log, prepared)
@@ -140,6 +151,7 @@ def _train(
 
     suffix = prepared.shared.compiled(plan.cut) if config.compile else None
     checkpoint = Checkpoint(prepared.shared.digest, store, split, config, compute, feed.start)
+    after.enter_context(_until_over(checkpoint))
     fitting: Callable[..., Fitted] = partial(fit, suffix=suffix, checkpoint=checkpoint, on_notice=reporter.say)
     if not plan.parameters and vectors_fit(feed, layers.features):
         fitting = partial(fit_head, ahead=ahead, trained=workbench.heads)
@@ -147,9 +159,6 @@ def _train(
         try:
             reports = {"on_step": reporter.step, "on_epoch": on_epoch}
             fitted = fitting(model, layers, plan, feed, split, config, compute, **reports)
-        except (Pruned, TrainingError):
-            checkpoint.delete()
-            raise
         finally:
             epoch_log.send()
     reporter.doing("scoring, and logging the model")
@@ -171,4 +180,4 @@ def _train(
         log_model(log.run_id, model, prepared.backbone, store.classes, names)
     log.scores(metrics, dataset)
     log_end(log, prepared, fitted, scores, latency, model_kept=kept_model)
-    return RunResult(log.run_id, prepared, metrics), checkpoint
+    return RunResult(log.run_id, prepared, metrics)

@@ -1,23 +1,34 @@
-"""One contract for every engine, on real runs."""
+"""One contract for every engine; those that train do so with real runs."""
 
 import multiprocessing
 
 import pytest
 from mlflow import MlflowClient
-from tlcompare.study.engines import InProcess, Job, Processes
 
+from tests.study.played import Paper, Played
+from tlcompare.engines.choice import engine_for
+from tlcompare.engines.jobs import Job, keep_none
 from tlcompare.preparation import Workbench
 from tlcompare.tracking.reading import runs_by_id
 
 
-class Watcher:
-    """Prunes trial 1 after its first epoch, and kills the worker of trial 3 once it is alone."""
+class Hub:
+    """Hands out jobs and is told how they go. Trial 1 is pruned, trial 4 comes only when the others have ended, and the
+    worker of trial 3, if there is one, is killed once it is alone."""
 
-    def __init__(self):
+    def __init__(self, jobs):
+        self.waiting = jobs
         self.epochs = {}
         self.outcomes = {}
-        self.running = 0
-        self.most_at_once = 0
+        self.running = self.most_at_once = self.asked = 0
+
+    def next_job(self):
+        self.asked += 1
+        if not self.waiting or (self.waiting[0].number == 4 and self.running):
+            return None
+        self.running += 1
+        self.most_at_once = max(self.most_at_once, self.running)
+        return self.waiting.pop(0)
 
     def said(self, job, text):
         pass
@@ -33,53 +44,77 @@ class Watcher:
         return "not promising" if job.number == 1 else ""
 
     def ended(self, job, outcome):
+        assert job.number not in self.outcomes
         self.outcomes[job.number] = outcome
         self.running -= 1
 
 
-def jobs(config, watcher, **options):
-    experiment = MlflowClient().create_experiment("engines")
-    for number, option in enumerate(options["each"]):
-        run = MlflowClient().create_run(experiment).info
-        watcher.running += 1
-        watcher.most_at_once = max(watcher.most_at_once, watcher.running)
-        options = config(**{"epochs": 2} | option)
-        yield Job(number, f"#{number}", options, run_id=run.run_id, keep_model=keep_none)
+EACH = [{}, {"unfreeze": "top"}, {"weights": "gone.pth"}, {"epochs": 100, "unfreeze": "top"}, {}]
 
 
-EACH = [{}, {"unfreeze": "top"}, {"weights": "gone.pth"}, {"epochs": 100, "unfreeze": "top"}]
+def accuracy(config, epoch):
+    if config.weights == "gone.pth":
+        raise ArithmeticError("no weights file")
+    return 0.5
+
+
+def trained(slots):
+    def make():
+        experiment = MlflowClient().create_experiment("engines")
+        return engine_for(slots, Workbench()), lambda: MlflowClient().create_run(experiment).info.run_id
+
+    return make
+
+
+def played(slots):
+    def make():
+        runs = Paper()
+        return Played(accuracy, slots, runs), lambda: runs.open("", {})
+
+    return make
 
 
 @pytest.mark.parametrize(
-    ("engine", "slots"), [(InProcess(Workbench()), 1), (Processes(2), 2)], ids=["in process", "processes"]
+    ("make", "slots", "kills"),
+    [(trained(1), 1, False), (trained(2), 2, True), (played(1), 1, False), (played(3), 3, False)],
+    ids=["in process", "two processes", "played", "played, three at a time"],
 )
-def test_an_engine_runs_prunes_and_survives(workplace, config, engine, slots):
-    watcher = Watcher()
-    each = EACH if slots > 1 else EACH[:3]
-    each_job = jobs(config, watcher, each=each)
-    engine.run(lambda: next(each_job, None), watcher)
-    assert watcher.most_at_once == slots
-    finished, pruned, failed = (watcher.outcomes[n] for n in range(3))
-    assert finished.state == "finished"
+def test_an_engine_runs_prunes_and_survives(workplace, config, make, slots, kills):
+    engine, open_run = make()
+    jobs = [
+        Job(number, f"#{number}", config(**{"epochs": 2} | options), run_id=open_run(), keep_model=keep_none)
+        for number, options in enumerate(EACH)
+        if kills or number != 3
+    ]
+    count = len(jobs)
+    hub = Hub(jobs)
+    engine.run(hub.next_job, hub)
+    assert not hub.waiting
+    assert hub.most_at_once == slots
+    assert hub.asked <= 2 * count + slots
+    finished, pruned, failed, last = (hub.outcomes[n] for n in (0, 1, 2, 4))
+    assert (finished.state, last.state) == ("finished", "finished")
     assert 0 <= finished.metrics["val/accuracy"] <= 1
-    assert watcher.epochs[0] == [1, 2]
+    assert hub.epochs[0] == hub.epochs[4] == [1, 2]
     assert (pruned.state, pruned.reason) == ("pruned", "not promising")
-    assert watcher.epochs[1] == [1]
+    assert hub.epochs[1] == [1]
     assert failed.state == "failed"
     assert "no weights file" in failed.reason
     assert multiprocessing.active_children() == []
-    runs = runs_by_id([r.info.run_id for r in every_run()])
-    states = {r.tags.get("tlcompare.state"): r.status for r in runs}
-    assert states["finished"] == "FINISHED"
-    assert states["pruned"] == "KILLED"
-    assert states["failed"] == "FAILED"
-    if slots > 1:
-        assert watcher.outcomes[3].state == "failed"
-        assert (
-            "the worker process ended by signal 9; the usual cause is too little memory" in watcher.outcomes[3].reason
-        )
+    if kills:
+        assert hub.outcomes[3].lost
+        assert "the worker process ended by signal 9; the usual cause is too little memory" in hub.outcomes[3].reason
+    assert len(hub.outcomes) == count
 
 
-def every_run():
-    client = MlflowClient()
-    return client.search_runs([client.get_experiment_by_name("engines").experiment_id])
+def test_what_a_job_came_to_is_in_its_run(workplace, config):
+    engine, open_run = trained(1)()
+    jobs = [Job(n, f"#{n}", config(**EACH[n]), run_id=open_run(), keep_model=keep_none) for n in range(3)]
+    ids = [job.run_id for job in jobs]
+    hub = Hub(jobs)
+    engine.run(hub.next_job, hub)
+    runs = runs_by_id(ids)
+    assert [r.status for r in runs] == ["FINISHED", "KILLED", "FAILED"]
+    assert [r.tags["tlcompare.state"] for r in runs] == ["finished", "pruned", "failed"]
+    assert runs[0].metrics["val/accuracy"] == hub.outcomes[0].metrics["val/accuracy"]
+    assert runs[1].tags["tlcompare.reason"] == "not promising"

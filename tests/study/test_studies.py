@@ -5,6 +5,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from filelock import Timeout
 from optuna.trial import TrialState
 
 from tests.struck import free, struck
@@ -96,8 +97,8 @@ def test_only_one_process_runs_a_sweep(studies):
 
 
 def test_a_machine_without_room_for_a_process_is_not_another_sweep(studies):
-    with pytest.raises(BlockingIOError), studies.alone("a"):
-        raise BlockingIOError("no more processes")
+    with pytest.raises(Timeout), studies.alone("a"):
+        raise Timeout("no more processes")
 
 
 def test_studies_of_the_same_name_in_other_folders_are_others(tmp_path, monkeypatch):

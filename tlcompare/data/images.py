@@ -8,12 +8,12 @@ import struct
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL import TiffImagePlugin as _tiff  # noqa: F401 (importing a plugin is what makes Pillow read its format)
 from PIL import WebPImagePlugin as _webp  # noqa: F401
 
@@ -30,15 +30,6 @@ Image.core.set_block_size(64 * 2**20)  # type: ignore[attr-defined]
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 # What Pillow raises on damaged files.
 _BROKEN = (OSError, SyntaxError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, struct.error)
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
 _SCALES = {"1": 255, "L;2": 85, "L;4": 17}
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
@@ -83,7 +74,9 @@ def decode(data: bytes) -> Image.Image:
         kind, ends = _kind(image), _ends(image)
         image.load()
         _see_through(image, kind)
-        return to_rgb(_upright(image), ends)
+        with suppress(*_BROKEN):  # EXIF data that cannot be read is ignored, as viewers do
+            ImageOps.exif_transpose(image, in_place=True)
+        return to_rgb(image, ends)
     except UnidentifiedImageError as e:
         raise DataError(f"not an image of a known format ({', '.join(FORMATS)})", _REPLACE) from e
     except Image.DecompressionBombError as e:
@@ -136,15 +129,6 @@ def _bands(image: Image.Image) -> Iterator[Image.Image]:
     else:
         for top in range(0, image.height, rows):
             yield image.crop((0, top, image.width, min(top + rows, image.height)))
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """Turned as its EXIF orientation says; EXIF data that cannot be read is ignored, as viewers do."""
-    try:
-        turn = _TURNS.get(image.getexif().get(0x0112, 1))
-    except _BROKEN:
-        return image
-    return image if turn is None else image.transpose(turn)
 
 
 def to_rgb(image: Image.Image, ends: tuple[int, int] = (0, 65535)) -> Image.Image:

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import torch
+from filelock import Timeout
 from numpy.typing import NDArray
 from torch import Tensor, fx
 
@@ -314,7 +315,7 @@ def make_room(needed: int, budget: float, keep: Collection[Path]) -> None:
             return
         if folder in keep:
             continue
-        with suppress(BlockingIOError), locked(folder.parent, wait=False):
+        with suppress(Timeout), locked(folder.parent, wait=False):
             total -= _bytes_of(folder)
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from tlcompare.errors import TrainingError
+from tlcompare.errors import MemoryShortage
 from tlcompare.files import first_line
 
 
@@ -62,7 +62,7 @@ def enough_memory() -> Iterator[None]:
     """Turns a lack of memory, where nothing smaller can be tried, into one sentence.
 
     Raises:
-        TrainingError: the memory did not suffice.
+        MemoryShortage: the memory did not suffice.
     """
     try:
         yield
@@ -70,7 +70,7 @@ def enough_memory() -> Iterator[None]:
         if not out_of_memory(e):
             raise
         hint = "Take a smaller --batch-size or --image-size, unfreeze less, or end what else needs memory here."
-        raise TrainingError(f"not enough memory to train: {first_line(e)}", hint) from e
+        raise MemoryShortage(f"not enough memory to train: {first_line(e)}", hint) from e
 
 
 def device_lost(e: BaseException) -> bool:

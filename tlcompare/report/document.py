@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+
+from jinja2 import Environment
+from markdown_it import MarkdownIt
 
 from tlcompare.escaping import plain
 from tlcompare.report.table import markdown
@@ -46,55 +48,40 @@ class Section:
     parts: Sequence[Part]
 
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-
-
 def as_html(title: str, sections: Sequence[Section]) -> str:
     """One page; everything that comes from outside is escaped, and the page may load and run nothing."""
-    places = [re.sub(r"\W+", "-", s.title.lower()).strip("-") for s in sections]
-    links = "".join(f'<a href="#{p}">{html.escape(s.title)}</a>' for p, s in zip(places, sections, strict=True))
-    body = "".join(
-        f'<section id="{p}"><h2>{html.escape(s.title)}</h2>{"".join(map(_part, s.parts))}</section>'
-        for p, s in zip(places, sections, strict=True)
-    )
-    style = files("tlcompare.report").joinpath("report.css").read_text(encoding="utf-8")
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f"<title>{html.escape(title)}</title><style>{style}</style></head>"
-        f"<body><h1>{html.escape(title)}</h1><nav>{links}</nav>{body}</body></html>\n"
-    )
+    ours = files("tlcompare.report")
+    text = _markdown_it()
+    page = Environment(autoescape=True, trim_blocks=True)
+    page.tests["picture"] = lambda part: isinstance(part, Picture)
+    page.filters["place"] = lambda heading: re.sub(r"\W+", "-", heading.lower()).strip("-")
+    page.filters["marked"] = lambda caption: text.renderInline(plain(caption))
+    page.filters["rendered"] = lambda part: text.render(_markdown(part))
+    template = page.from_string(ours.joinpath("page.html").read_text(encoding="utf-8"))
+    style = ours.joinpath("report.css").read_text(encoding="utf-8")
+    return template.render(title=title, sections=sections, style=style) + "\n"
 
 
 def as_markdown(title: str, sections: Sequence[Section]) -> str:
     """The same without the pictures."""
     lines = [f"# {plain(title)}"]
     for section in sections:
-        lines.append(f"## {plain(section.title)}")
-        for part in section.parts:
-            if isinstance(part, Table):
-                lines.append(markdown([part.headings, *part.rows]))
-            elif isinstance(part, Code):
-                lines.append("\n".join(f"    {' '.join(line.splitlines())}" for line in part.lines))
-            else:
-                lines.append(plain(part) if isinstance(part, str) else f"*{plain(part.caption)}*")
+        lines += [f"## {plain(section.title)}", *map(_markdown, section.parts)]
     return "\n\n".join(lines) + "\n"
 
 
-def _part(part: Part) -> str:
+def _markdown(part: Part) -> str:
     if isinstance(part, Table):
-        heading = "".join(f"<th>{html.escape(h)}</th>" for h in part.headings)
-        rows = "".join(f"<tr>{''.join(f'<td>{_marked(c)}</td>' for c in row)}</tr>" for row in part.rows)
-        return f'<div class="wide"><table><thead><tr>{heading}</tr></thead><tbody>{rows}</tbody></table></div>'
-    if isinstance(part, Picture):
-        return f'<figure><div class="wide">{part.svg}</div><figcaption>{_marked(part.caption)}</figcaption></figure>'
+        return markdown([part.headings, *part.rows])
     if isinstance(part, Code):
-        return f"<pre>{html.escape(chr(10).join(part.lines))}</pre>"
-    return f"<p>{_marked(part)}</p>"
+        return "\n".join(f"    {' '.join(line.splitlines())}" for line in part.lines)
+    return plain(part) if isinstance(part, str) else f"*{plain(part.caption)}*"
 
 
-def _marked(text: str) -> str:
-    escaped = html.escape(text)
-    escaped = re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped)
-    return re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", escaped)
+def _markdown_it() -> MarkdownIt:
+    """A renderer of what `_markdown` writes and of no more, so that names from outside make no links or headings; it
+    escapes HTML."""
+    text = MarkdownIt("zero").enable(["table", "code", "backticks", "emphasis", "entity", "escape"])
+    text.add_render_rule("table_open", lambda *_: '<div class="wide"><table>\n')
+    text.add_render_rule("table_close", lambda *_: "</table></div>\n")
+    return text

@@ -65,8 +65,8 @@ class Coordinator:
             stays = "what was finished stays"
             # What cannot be written now, because a store is gone, is put right when it goes on.
             with cleaning_up():
-                stays = f"{self._source.done()} {self._source.noun} are done and stay"
                 self._end_running()
+                stays = f"{self._source.done()} {self._source.noun} are done and stay"
             ended = "Interrupted" if is_interruption(e) else "Broken off"
             self._view.say(f"{ended}; {stays}. Go on with: {command}")
             raise

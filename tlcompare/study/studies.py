@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import optuna
+from filelock import Timeout
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, OptunaError
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -171,7 +172,7 @@ class Studies:
         with ExitStack() as held:
             try:
                 held.enter_context(locked(cache_dir() / "studies" / key, wait=False))
-            except BlockingIOError as e:
+            except Timeout as e:
                 raise StudyError(
                     f'the sweep "{name}" is already running on this machine', "Take another --name."
                 ) from e

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from filelock import Timeout
+
 from tlcompare.config import RunConfig
 from tlcompare.errors import TrackingError, without_credentials
 from tlcompare.files import cache_dir, locked
@@ -79,7 +81,7 @@ def alone_with(sweep_run_id: str) -> Iterator[None]:
     with ExitStack() as held:
         try:
             held.enter_context(locked(cache_dir() / "sweeps" / sweep_run_id, wait=False))
-        except BlockingIOError as e:
+        except Timeout as e:
             raise TrackingError("another command is adding to this sweep's results", "Wait until it has ended.") from e
         yield
 

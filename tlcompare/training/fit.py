@@ -161,7 +161,10 @@ def fit(
             on_epoch(result)
         for name, tensor in changing.items():
             tensor.detach().copy_(progress.best_weights[name])
-    counts = trainer.counts
+    return _fitted(progress, trainer.counts, feed, frozen_digest)
+
+
+def _fitted(progress: _Progress, counts: _Counts, feed: Feed, frozen_digest: str) -> Fitted:
     return Fitted(
         epochs=tuple(progress.epochs),
         best_epoch=progress.best_epoch,

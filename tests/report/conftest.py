@@ -1,0 +1,3 @@
+from tests.evidence.conftest import contender
+
+__all__ = ["contender"]

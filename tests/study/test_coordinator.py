@@ -1,0 +1,321 @@
+"""Sources of jobs, played on an engine that trains nothing; every source stands the same tests."""
+
+import math
+import re
+import zlib
+
+import pytest
+from optuna.trial import TrialState
+
+from tests.study.played import Paper, Played, silent
+from tests.study.test_search import search
+from tlcompare.config import RunConfig
+from tlcompare.engines.jobs import Job, Outcome
+from tlcompare.study.coordinator import Coordinator
+from tlcompare.study.ledger import Ledger
+from tlcompare.study.objective import make_objectives
+from tlcompare.study.planning import Limits, Plan
+from tlcompare.study.replicates import Replicates
+from tlcompare.study.source import NotNow, Over
+from tlcompare.study.studies import Definition, Studies, make_pruner
+from tlcompare.study.trials import Trials
+from tlcompare.tracking.outbox import put
+from tlcompare.tracking.sending import Entry
+
+CONTENT = {"unfreeze": {"depth": {"from": "0%", "to": "100%"}, "snap": ["layer"]}}
+EPOCHS = 3
+
+
+def curve(config, epoch):
+    """Accuracy after an epoch, the same for the same configuration."""
+    key = f"{config.unfreeze} {config.lr} {config.seed}"
+    return 0.3 + 0.1 * epoch + zlib.crc32(key.encode()) % 1000 / 5000
+
+
+class Sweep:
+    """Trials in an SQLite study; each call makes source and coordinator anew, as a new process would."""
+
+    total = 14
+
+    def __init__(self, folder, lite):
+        self.studies = Studies(f"sqlite:///{folder / 'optuna.db'}")
+        objectives = make_objectives((), ())
+        fixed = {"epochs": EPOCHS, "model": "efficientnet_lite0"}
+        found = search([lite], CONTENT, {"epochs": EPOCHS})
+        definition = Definition(
+            "mine", CONTENT, ("efficientnet_lite0",), fixed, ("val/accuracy",), (), "random", "median"
+        )
+        known, baselines = found.always_first, len(found.baselines)
+        self.plan = Plan(definition, found, objectives, Limits(self.total), None, {}, known, baselines, False)
+        self.studies.create("s", definition, objectives)
+        self.runs = Paper()
+
+    def coordinator(self, view=None):
+        study = self.studies.load("s")
+        study.pruner = make_pruner("median", EPOCHS)
+        model = "efficientnet_lite0"
+        trials = Trials(Ledger(self.studies, study, self.plan.objectives), self.plan, {model: "fp32"}, {model: ()})
+        return Coordinator(trials, self.runs, view or silent())
+
+    def left_running(self):
+        return self.studies.load("s").get_trials(states=(TrialState.RUNNING,))
+
+
+class Again:
+    """Replicates; what is there is read from the runs."""
+
+    total = 12
+
+    def __init__(self, folder, lite):
+        self.wanted = [
+            RunConfig(unfreeze=text, seed=1000 + seed, epochs=EPOCHS)
+            for seed in range(4)
+            for text in ("frozen", "top", "all")
+        ]
+        self.runs = Paper()
+
+    def coordinator(self, view=None):
+        there = {
+            (r.params["unfreeze"], int(r.params["seed"])): r.run_id for r in self.runs.all() if r.status == "FINISHED"
+        }
+        missing = [c for c in self.wanted if (c.unfreeze, c.seed) not in there]
+        source = Replicates(missing, len(there), there.values(), {RunConfig().model: ()}, ())
+        return Coordinator(source, self.runs, view or silent())
+
+    def left_running(self):
+        return []
+
+
+@pytest.fixture(params=[Sweep, Again], ids=["trials", "replicates"])
+def work(request, tmp_path, lite):
+    return request.param(tmp_path, lite)
+
+
+def results(work):
+    """What every finished or pruned run came to, by its name."""
+    ended = [r for r in work.runs.all() if r.status != "RUNNING"]
+    return sorted((r.name, r.tags["tlcompare.state"], r.metrics.get("val/accuracy", math.nan)) for r in ended)
+
+
+def sitting(work, view=None, command="go on", **options):
+    """One process's part of the work; gives what the engine played."""
+    coordinator = work.coordinator(view)
+    coordinator.settle()
+    engine = Played(curve, runs=work.runs, **options)
+    with coordinator.unfinished(command):
+        coordinator.run(engine, "played")
+    return engine
+
+
+class Killed(BaseException):
+    """This process is gone at once."""
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_every_source_runs_to_its_end(work, slots):
+    engine = sitting(work, slots=slots)
+    assert len(results(work)) == len(engine.played) == work.total
+    assert engine.most_at_once == slots
+    assert engine.asked <= 2 * work.total + slots, "asked where there was room, at the beginning and after each end"
+    assert not work.runs.discarded
+    assert not sitting(work).played
+
+
+@pytest.mark.parametrize("how", ["killed", "interrupted"])
+def test_every_source_goes_on_as_if_nothing_had_been(work, tmp_path, lite, how):
+    """It is struck at every step in turn: before an epoch, before an end is told, and after it."""
+    (tmp_path / "whole").mkdir()
+    whole = type(work)(tmp_path / "whole", lite)
+    sitting(whole)
+    step = [0]
+
+    def struck(what, job):
+        step[0] += 1
+        if step[0] % 4 == 0:
+            raise Killed if how == "killed" else KeyboardInterrupt
+
+    for _ in range(4 * work.total):
+        before = results(work)
+        coordinator = work.coordinator()
+        coordinator.settle()
+        assert not [r for r in work.runs.all() if r.status == "RUNNING"]
+        engine = Played(curve, runs=work.runs, happens=struck)
+        try:
+            if how == "killed":
+                coordinator.run(engine, "played")
+            else:
+                with coordinator.unfinished("again"):
+                    coordinator.run(engine, "played")
+        except (Killed, KeyboardInterrupt):
+            if how == "interrupted":
+                assert not [r for r in work.runs.all() if r.status == "RUNNING"]
+                assert not work.left_running()
+        else:
+            break
+        assert set(before) <= set(results(work))
+    assert results(work) == results(whole)
+
+
+def test_an_interruption_says_what_stays_and_how_to_go_on(work):
+    view = silent()
+
+    def struck(what, job):
+        if what == "told" and job.number == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sitting(work, view, "tlcompare go on", happens=struck)
+    said = view.console.file.getvalue()
+    assert re.search(r"Interrupted; 3 (trials|replicates) are done and stay\. Go on with: tlcompare go on\n", said)
+
+
+def test_a_run_whose_end_waits_to_be_sent_is_not_ended_otherwise(work, monkeypatch, workplace):
+    """An interruption between its end and the coordinator's hearing of it."""
+    monkeypatch.setattr("tlcompare.tracking.outbox._deliver", lambda *_: (_ for _ in ()).throw(ConnectionError()))
+
+    def struck(what, job):
+        if what == "epoch" and job.number == 1:
+            put(job.run_id, Entry("end", {"status": "FINISHED", "time": 0}))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sitting(work, happens=struck)
+    assert [r.status for r in work.runs.all()] == ["FINISHED", "RUNNING"]
+
+
+def test_a_lost_job_comes_next_and_fails_after_three_attempts(work):
+    lost = []
+
+    def loses(job):
+        if (once := job.number == 1 and not lost) or job.number == 3:
+            lost.append(once)
+        return once or job.number == 3
+
+    engine = sitting(work, lost=loses)
+    numbers = [number for number, _ in engine.played]
+    assert numbers[:8] == [0, 1, 1, 2, 3, 3, 3, 4]
+    assert len(work.runs.discarded) == 3
+    failed = [r for r in work.runs.all() if r.status == "FAILED"]
+    assert [r.tags["tlcompare.reason"] for r in failed] == ["its process was lost"]
+    assert len(results(work)) == work.total
+
+
+def test_a_job_that_is_lost_when_all_others_are_done_is_run_again(work):
+    lost = []
+
+    def last_one(job):
+        if job.number == work.total - 1 and not lost:
+            lost.append(job)
+            return True
+        return False
+
+    sitting(work, slots=2, lost=last_one)
+    assert lost
+    assert {state for _, state, _ in results(work)} <= {"finished", "pruned"}
+    assert len(results(work)) == work.total
+
+
+def diverges(first, last):
+    def accuracy(config, epoch):
+        accuracy.seen += epoch == 1
+        if first <= accuracy.seen <= last:
+            raise ArithmeticError("the loss became nan")
+        return curve(config, epoch)
+
+    accuracy.seen = 0
+    return accuracy
+
+
+@pytest.mark.parametrize(("failures", "gave_up"), [(4, False), (5, True)])
+def test_failures_in_a_row_end_it(work, failures, gave_up):
+    view = silent()
+    coordinator = work.coordinator(view)
+    over = coordinator.run(Played(diverges(3, 2 + failures), runs=work.runs), "played")
+    assert coordinator.gave_up == gave_up
+    assert len(coordinator.failed) == failures
+    assert coordinator.failed[0].endswith(": the loss became nan")
+    assert over.startswith("5 ") == gave_up
+    assert (f"in a row failed, the first with: {coordinator.failed[0]}" in over) == gave_up
+    assert len(results(work)) == (7 if gave_up else work.total)
+    assert "FAILED: the loss became nan" in view.console.file.getvalue()
+
+
+def test_a_value_that_is_not_there_is_a_failure(work):
+    coordinator = work.coordinator()
+    coordinator.run(Played(lambda c, epoch: math.nan if c.unfreeze == "top" else curve(c, epoch)), "played")
+    assert coordinator.failed
+    assert all(f.endswith(": val/accuracy is not a number") for f in coordinator.failed)
+
+
+class Ladder:
+    """A source whose last job waits for the others, as a rung does."""
+
+    noun, metrics = "steps", ()
+
+    def __init__(self, total, answers_at_all=True):
+        self.total = total
+        self.begun = self.ended_ = 0
+        self.answers_at_all = answers_at_all
+
+    def settle(self, runs):
+        return set()
+
+    def next(self):
+        if self.begun == self.total:
+            return Over("the top")
+        if not self.answers_at_all or self.begun == self.total - 1 > self.ended_:
+            return NotNow()
+        self.begun += 1
+        return Job(self.begun, f"step {self.begun}", RunConfig(epochs=self.begun))
+
+    def opened(self, job):
+        pass
+
+    def epoch(self, job, epoch):
+        return ""
+
+    def ended(self, job, outcome):
+        self.ended_ += 1
+
+    def result(self, outcome):
+        return ""
+
+    def best(self):
+        return ""
+
+    def done(self):
+        return self.ended_
+
+
+def test_not_now_is_not_the_end():
+    source = Ladder(4)
+    engine = Played(curve, slots=4)
+    assert Coordinator(source, Paper(), silent()).run(engine, "played") == "the top"
+    assert [number for number, _ in engine.played] == [1, 2, 3, 4]
+    assert engine.clock == 3 + 4, "the last one began when the longest of the others had ended"
+
+
+def test_not_now_while_nothing_runs_is_a_bug():
+    with pytest.raises(RuntimeError, match="a source of steps waits for one to end, and none is running"):
+        Coordinator(Ladder(4, answers_at_all=False), Paper(), silent()).run(Played(curve), "played")
+
+
+def test_thousands_of_jobs_are_asked_for_once_each():
+    configs = [RunConfig(seed=seed, epochs=1) for seed in range(3000)]
+    runs = Paper()
+    engine = Played(lambda config, epoch: 0.5, slots=8, runs=runs)
+    source = Replicates(configs, 0, (), {RunConfig().model: ()}, ())
+    assert Coordinator(source, runs, silent()).run(engine, "played") == "all replicates are done"
+    assert [config.seed for _, config in engine.played] == list(range(3000))
+    assert engine.asked <= 2 * 3000 + 8
+
+
+def test_an_end_is_told_once(work):
+    told = []
+    coordinator = work.coordinator()
+    source = coordinator._source
+    ended = source.ended
+    source.ended = lambda job, outcome: (told.append(job.number), ended(job, outcome))
+    coordinator.run(Played(curve, slots=3, runs=work.runs, lost=lambda job: job.number == 2), "played")
+    assert sorted(told) == list(range(work.total))
+    assert isinstance(Outcome("finished").metrics, dict)
