@@ -653,9 +653,13 @@ def said(result, line):
     return lines[-1].removeprefix("Error: ")
 
 
+def kinds(error):
+    return [error, *(kind for below in error.__subclasses__() for kind in kinds(below))]
+
+
 def sites():
     """Where the package makes an error of the family: file, first and last line."""
-    family = {c.__name__ for c in [UserError, *UserError.__subclasses__()]} | {"error"}  # an argument of that type
+    family = {c.__name__ for c in kinds(UserError)} | {"error"}  # an argument of that type
     for file in sorted((ROOT / "tlcompare").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in family and len(node.args) == 2:

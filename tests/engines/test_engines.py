@@ -41,6 +41,7 @@ class Hub:
         if job.number == 3 and self.running == 1:
             for process in multiprocessing.active_children():
                 process.kill()
+                process.join()
         return "not promising" if job.number == 1 else ""
 
     def ended(self, job, outcome):

@@ -3,6 +3,7 @@
 import heapq
 import io
 import itertools
+import uuid
 from dataclasses import replace
 
 from rich.console import Console
@@ -24,13 +25,12 @@ class Paper:
     def __init__(self):
         self.runs = {}
         self.discarded = []
-        self._ids = itertools.count()
 
     def all(self):
         return list(self.runs.values())
 
     def open(self, name, tags):
-        run_id = f"run{next(self._ids)}"
+        run_id = uuid.uuid4().hex
         self.runs[run_id] = LoggedRun(run_id, name, "RUNNING", "", {}, {}, dict(tags))
         return run_id
 

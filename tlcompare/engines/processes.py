@@ -37,6 +37,7 @@ class Processes:
         try:
             while True:
                 while len(busy) < self._count and (job := next_job()) is not None:
+                    idle = [worker for worker in idle if worker.process.is_alive()]
                     if idle:
                         busy.append(idle.pop())
                         busy[-1].start(job)
@@ -47,7 +48,7 @@ class Processes:
                     return
                 for worker, outcome in _first_to_end(busy, watch):
                     busy.remove(worker)
-                    if not outcome.lost and worker.process.is_alive():
+                    if not outcome.lost:
                         idle.append(worker)
                     watch.ended(worker.job, outcome)
         finally:
