@@ -1,7 +1,9 @@
 """Shared by all tests: one MLflow database and one cache folder per session, and small images."""
 
+import contextlib
 import functools
 import http.server
+import io
 import os
 import shutil
 import threading
@@ -41,6 +43,34 @@ def template_database(tmp_path_factory):
     path = tmp_path_factory.mktemp("template") / "mlflow.db"
     MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
+
+
+_drawn: dict[str, bytes] = {}
+
+
+@contextlib.contextmanager
+def copied_figures():
+    """The first figure of each name is drawn; those after it, in this process and its forks, are copies of that."""
+    from tlcompare.tracking.runs import RunLog
+
+    def figure(log, path, made):
+        if path not in _drawn:
+            out = io.BytesIO()
+            made.savefig(out, format="png")
+            _drawn[path] = out.getvalue()
+        with log._file(path) as file:
+            file.write_bytes(_drawn[path])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunLog, "figure", figure)
+        yield
+
+
+@pytest.fixture(scope="module")
+def drawn_once():
+    """For tests that look at no figure."""
+    with copied_figures():
+        yield
 
 
 @pytest.fixture

@@ -52,6 +52,8 @@ from tlcompare.tracking.reading import sweep_run
 from tlcompare.tracking.sending import Entry
 from tlcompare.tracking.sweeps import Runs, alone_with, crown
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "errors.md"
 TRAIN = "train --model efficientnet_lite0 --data photos --image-size 32 --epochs 1"

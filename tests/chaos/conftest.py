@@ -11,6 +11,7 @@ import pytest
 
 from tests.chaos.faults import FAULTS
 from tests.chaos.sittings import MODEL, SMALL, run
+from tests.conftest import copied_figures
 
 _tried: dict[int, list[float]] = {}
 
@@ -51,7 +52,7 @@ def pytest_sessionfinish(session):
 @pytest.fixture(scope="session")
 def warm(photos, template_database, tmp_path_factory):
     """Everything is imported and measured in this process, of which others are forked."""
-    with pytest.MonkeyPatch.context() as patch:
+    with copied_figures(), pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("warm"))
         shutil.copy(template_database, "mlflow.db")
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{Path('mlflow.db').absolute()}")

@@ -18,6 +18,8 @@ from tests.struck import struck
 from tlcompare.study.studies import Studies
 from tlcompare.tracking.outbox import kept
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 EVERY_TRIAL = ["--pruner", "off", "--sampler", "random", "--log-models", "none"]
 
 
@@ -42,26 +44,14 @@ def whole(count, before):
 
 
 def test_kills_at_random_moments(place, photos, many, survived):
-    left = many(5, 100)
+    left, trials = many(3, 100), many(12, 40)
     while left:
         place()
         before = {}
-        command = [
-            "sweep",
-            *MODEL,
-            "--data",
-            photos,
-            *SMALL,
-            "--epochs",
-            2,
-            "--trials",
-            40,
-            "--name",
-            "s",
-            *EVERY_TRIAL,
-        ]
+        options = ["--epochs", 2, "--trials", trials, "--name", "s", *EVERY_TRIAL]
+        command = ["sweep", *MODEL, "--data", photos, *SMALL, *options]
         for _ in range(min(left, 10)):
-            code, _ = kill_after(random.uniform(0.5, 8), begin(*command))
+            code, _ = kill_after(random.uniform(0.5, many(2, 8)), begin(*command))
             if code == 0:
                 break
             assert code == -signal.SIGKILL
@@ -71,7 +61,7 @@ def test_kills_at_random_moments(place, photos, many, survived):
             survived(1)
         code, _ = end(begin(*command))
         assert code == 0, Path("output.txt").read_text()
-        whole(40, before)
+        whole(trials, before)
 
 
 POINTS = [
@@ -107,10 +97,12 @@ def counted(file):
 
 def test_kills_at_every_named_point(place, photos, many, survived):
     """The study comes first and the summary last; between, every sitting takes the sweep at most one trial further."""
-    deaths = [(*point, when) for point in POINTS for when in ("before", "after")]
+    sides = ("before", "after")
+    trials = many(8, 16)
     for _ in range(many(1, 10)):
         folder = place()
-        options = ["--epochs", 3, "--trials", 16, "--name", "s", "--pruner", "off", "--sampler", "random"]
+        deaths = [(*point, when) for point in POINTS for when in many([random.choice(sides)], sides)]
+        options = ["--epochs", 3, "--trials", trials, "--name", "s", "--pruner", "off", "--sampler", "random"]
         command = ["sweep", *MODEL, "--data", photos, *SMALL, *options]
         for death in sorted(deaths, key=lambda d: (d[1] != "create_study", d[1] == "leave_summary", random.random())):
 
@@ -127,7 +119,7 @@ def test_kills_at_every_named_point(place, photos, many, survived):
         done, epochs = finished(), repeated(folder)
         code, _ = end(begin(*command))
         assert code == 0, Path("output.txt").read_text()
-        whole(16, done)
+        whole(trials, done)
         assert repeated(folder) <= epochs + 1
 
 
@@ -143,14 +135,14 @@ def repeated(folder):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals(place, photos, many, survived, number, code):
-    left = many(2, 25)
+    left, trials = many(1, 25), many(4, 12)
     while left:
         place()
         before = {}
-        options = ["--epochs", 3, "--trials", 12, "--name", "s", *EVERY_TRIAL]
+        options = ["--epochs", 3, "--trials", trials, "--name", "s", *EVERY_TRIAL]
         command = ["sweep", *MODEL, "--data", photos, *SMALL, *options]
         for _ in range(min(left, 5)):
-            ended, seconds = kill_after(random.uniform(1.5, 3), begin(*command), number)
+            ended, seconds = kill_after(random.uniform(many(0.5, 1.5), many(1.5, 3)), begin(*command), number)
             if ended == 0:
                 break
             assert seconds < many(60, 10)  # the default tests may run where everything is slow
@@ -164,7 +156,7 @@ def test_signals(place, photos, many, survived, number, code):
             left -= 1
             survived(3)
         assert end(begin(*command))[0] == 0, Path("output.txt").read_text()
-        whole(12, before)
+        whole(trials, before)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ from tlcompare.tracking.reading import replicates_of, sweep_run
 from tlcompare.tracking.sending import SENDERS
 from tlcompare.tracking.sweeps import Runs
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 FAULTS = [
     *("restarted", "gone", "500", "answer lost"),
     *(pytest.param(fault, marks=pytest.mark.slow) for fault in ("hangs", "slow", "429", "reset")),

@@ -22,6 +22,8 @@ from tests.chaos.sittings import MODEL, SMALL, begin, end, patched, run
 from tests.conftest import write_image
 from tests.end_to_end.test_sweep import assert_they_agree, children, parent, study
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 EVERY_TRIAL = ["--pruner", "off", "--sampler", "random", "--log-models", "none"]
 
 
@@ -30,19 +32,22 @@ def output():
 
 
 def forked_workers():
-    """Workers are forked from this process, which has everything imported."""
+    """Workers are forked from this process, which has everything imported, and its ends of their pipes: that they shall
+    end is something they are not told, and so they are given less time for it."""
+    patched("tlcompare.engines.processes", "_GRACE_S", lambda seconds: 0.3)
     patched("tlcompare.engines.processes", "multiprocessing.get_context", lambda get: lambda *kind: get("fork"))
 
 
 def test_eight_processes_on_one_study(place, photos, many, survived):
+    trials = many(24, 160)
     for _ in range(many(1, 10)):
         place()
-        options = ["--epochs", 1, "--trials", 160, "--jobs", 8, "--name", "s", *EVERY_TRIAL]
+        options = ["--epochs", 1, "--trials", trials, "--jobs", 8, "--name", "s", *EVERY_TRIAL]
         command = ["sweep", *MODEL, "--data", photos, *SMALL, *options]
         code, _ = end(begin(*command, before=forked_workers), limit=900)
         assert code == 0, output()
         assert "locked" not in output()
-        assert_they_agree("s", 160)
+        assert_they_agree("s", trials)
         assert {t.state for t in study("s").trials} == {TrialState.COMPLETE}
         survived(6)
 
@@ -159,7 +164,7 @@ def test_the_last_trial_is_run_again_when_the_others_are_done(place, photos, sur
         def change(step):
             def deadly(trainer, x, labels):
                 if trainer.config.unfreeze == "all" and not Path("killed.txt").exists():
-                    time.sleep(3)
+                    time.sleep(1)
                     Path("killed.txt").touch()
                     killed()
                 return step(trainer, x, labels)

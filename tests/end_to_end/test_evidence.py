@@ -22,6 +22,8 @@ from tests.conftest import write_image
 from tests.end_to_end.conftest import FAST
 from tlcompare.cli import main
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 SEEDS = 6
 
 

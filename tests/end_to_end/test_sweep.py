@@ -20,6 +20,8 @@ from optuna.trial import TrialState
 from tests.end_to_end.conftest import FAST
 from tlcompare.study.studies import Studies
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 MODEL = ["--model", "efficientnet_lite0"]
 
 
