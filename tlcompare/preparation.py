@@ -131,13 +131,13 @@ def prepare(config: RunConfig, reporter: Reporter, workbench: Workbench) -> Prep
     backbone = get_backbone(config.model).at_size(config.image_size)
     shared = workbench.backbone(backbone, config, compute.device, reporter)
     source = workbench.source(config.data)
+    store, split = images_and_split(config, backbone, source, reporter, workbench)
+    if config.score_test and not len(split.test):
+        raise DataError(f"--score-test: {source.root} has no test images", "Add a test folder, or leave it out.")
     if config.precision is None and compute.device == "cpu" and compute.precision == "bf16":
         reporter.doing(f"measuring how fast {config.model} trains here")
         compute = faster_precision(shared.layers, compute)
     config = _settle(config, compute, backbone, source)
-    store, split = images_and_split(config, backbone, source, reporter, workbench)
-    if config.score_test and not len(split.test):
-        raise DataError(f"--score-test: {source.root} has no test images", "Add a test folder, or leave it out.")
     plan = make_plan(shared.layers, config.unfreeze, len(store.classes))
     return Prepared(config, compute, backbone, shared, source, store, split, plan)
 

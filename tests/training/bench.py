@@ -1,5 +1,8 @@
 """Everything that training takes, for a small backbone on the small photos."""
 
+import copy
+import functools
+
 import torch
 
 from tlcompare.backbones.registry import get_backbone
@@ -17,6 +20,16 @@ from tlcompare.machine.device import Compute
 from tlcompare.training.fit import fit
 
 
+@functools.lru_cache(maxsize=4)
+def loaded(model, image_size, weights, seed):
+    """The layers of a backbone with its weights; not to be trained."""
+    backbone = get_backbone(model).at_size(image_size)
+    torch.manual_seed(seed)
+    network = backbone.build()
+    load_weights(network, weights, backbone.weights, rename=backbone.rename)
+    return trace(backbone, network)
+
+
 class Bench:
     """Everything a call of `fit` takes, for a small backbone on the small photos."""
 
@@ -24,10 +37,7 @@ class Bench:
         self.config = config
         self.compute = Compute("cpu", precision, 1)
         backbone = get_backbone(config.model).at_size(config.image_size)
-        torch.manual_seed(config.seed)
-        network = backbone.build()
-        load_weights(network, config.weights, backbone.weights, rename=backbone.rename)
-        self.layers = trace(backbone, network)
+        self.layers = copy.deepcopy(loaded(config.model, config.image_size, config.weights, config.seed))
         self.shared = SharedBackbone(self.layers, "")
         self.store = open_store(find_source(config.data), backbone.preprocessing)
         self.split = make_split(

@@ -112,16 +112,20 @@ class Greedy(torch.nn.Module):
 
 
 def test_out_of_memory_halves_the_batch_with_the_same_result(config):
+    """With SGD: AdamW makes a step of any gradient that is not zero, of one that is nothing but rounding too."""
     weights, halvings, said = [], [], []
+    recipe = {"optimizer": "sgd", "lr": 0.01, "head_lr": 0.01, "dropout": 0, "label_smoothing": 0.1}
     for limit in (1000, 3):
-        bench = Bench(config(model=MODEL, unfreeze="bias", weights="none", dropout=0, label_smoothing=0.1))
+        bench = Bench(config(model=MODEL, unfreeze="bias", weights="none", **recipe))
         bench.model.dropout = Greedy(limit)
         halvings.append(bench.fit(on_notice=said.append).batch_halvings)
         weights.append(bench.model.weights())
     assert halvings == [0, 2]
     assert said[-1] == "out of memory: batches of 8 images are now computed 2 at a time"
     for name in weights[0]:
-        torch.testing.assert_close(weights[0][name], weights[1][name], rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(weights[0][name], weights[1][name], rtol=1e-4, atol=1e-6)
+    moved = max((weights[0][name] - before).abs().max() for name, before in bench.before.items())
+    assert moved > 1e-3
 
 
 def test_out_of_memory_on_one_image_says_what_to_do(config):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
 from torch import fx, nn
@@ -109,9 +109,10 @@ def build_and_trace(model: str, image_size: int | None = None) -> LayerList:
 def _tail(traced: fx.GraphModule, shapes: dict[str, tuple[int, ...]]) -> set[fx.Node]:
     """The last operations that only pool and reshape: they belong to the head, not to the layer list."""
     tail: set[fx.Node] = set()
+    named = {name for name, _ in traced.named_parameters(remove_duplicate=False)}
     node = output_of(traced)
     while node.op != "placeholder" and operation_of(traced, node) in ("pool", "reshape", "dropout"):
-        if any(_owned_parameters(traced, node)):
+        if any(_owned_parameters(traced, node, named)):
             break
         tail.add(node)
         node = next(a for a in node.all_input_nodes if a.name in shapes)
@@ -129,7 +130,7 @@ def _describe(
     for number, node in enumerate(nodes, start=1):
         base = _path(node)
         count = seen[base] = seen.get(base, -1) + 1
-        parameters = tuple(p for p in _owned_parameters(traced, node) if p not in owned)
+        parameters = tuple(p for p in _owned_parameters(traced, node, sizes) if p not in owned)
         owned.update(parameters)
         layers.append(
             Layer(
@@ -179,15 +180,14 @@ def _path(node: fx.Node) -> str:
     return f"{inside}.{target}".lstrip(".")
 
 
-def _owned_parameters(traced: fx.GraphModule, node: fx.Node) -> Iterable[str]:
-    """Weights of the node's module, and weights it takes by name."""
+def _owned_parameters(traced: fx.GraphModule, node: fx.Node, named: Collection[str]) -> Iterable[str]:
+    """Weights of the node's module, and those of the `named` weights of the network that it takes by name."""
     if node.op == "call_module":
         module = traced.get_submodule(str(node.target))
         own = [n for n, _ in module.named_parameters() if not n.startswith("act.")]
         yield from (f"{node.target}.{n}" for n in own)
-    parameters = dict(traced.named_parameters(remove_duplicate=False))
     for source in node.all_input_nodes:
-        if source.op == "get_attr" and source.target in parameters:
+        if source.op == "get_attr" and source.target in named:
             yield str(source.target)
 
 
