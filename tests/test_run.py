@@ -30,16 +30,21 @@ class Ending(Quiet):
             raise self.failure
 
 
+def checkpoints(cache):
+    return set((cache / "checkpoints").glob("[!.]*"))
+
+
 @pytest.mark.parametrize("how", ENDINGS)
-def test_a_checkpoint_stays_only_where_another_attempt_may_go_on(workplace, config, monkeypatch, how):
-    monkeypatch.setenv("TLCOMPARE_CACHE", str(workplace / "cache"))
+def test_a_checkpoint_stays_only_where_another_attempt_may_go_on(workplace, config, cache, how):
     failure, stays = ENDINGS[how]
+    before = checkpoints(cache)
     run_id = MlflowClient().create_run("0").info.run_id
-    work = config(epochs=2, unfreeze="top"), run_id, Ending(failure), Workbench(), keep_none, (), ()
+    small = {"model": "timm:test_resnet", "weights": "none", "unfreeze": "layer4"}
+    options = config(**small, epochs=2, seed=list(ENDINGS).index(how))
+    work = options, run_id, Ending(failure), Workbench(), keep_none, (), ()
     if failure is None:
         train_child(*work)
     else:
         with pytest.raises(BaseException, match=str(failure) or None):
             train_child(*work)
-    left = list((workplace / "cache" / "checkpoints").glob("[!.]*"))
-    assert bool(left) == stays
+    assert bool(checkpoints(cache) - before) == stays

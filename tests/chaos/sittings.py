@@ -6,12 +6,18 @@ import os
 import signal
 import time
 
+import pytest
 from click.testing import CliRunner
 
 from tlcompare.cli import main
 
 SMALL = ["--image-size", 32, "--batch-size", 8, "--threads", 1, "--augment", "flip", "--precision", "fp32"]
 MODEL = ["--model", "timm:test_resnet", "--weights", "none"]
+
+
+def slow(*values):
+    """One of the parameters of a test that runs with the slow ones."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def run(*arguments):

@@ -212,7 +212,7 @@ def test_hostile_names_of_classes_and_files(place, nasty_photos, survived):
     from tests.end_to_end.test_sweep import parent
 
     folder = place()
-    done = run("sweep", *MODEL, "--data", nasty_photos, *SMALL, "--epochs", 1, "--trials", 4, "--name", "s")
+    done = run("sweep", *MODEL, "--data", nasty_photos, *SMALL, "--epochs", 1, "--trials", 1, "--name", "s")
     assert done.exit_code == 0, done.output
     assert "FAILED" not in done.output, done.output
     for command in (["compare", "--sweep", "s"], ["pick", "--sweep", "s"], ["compare", "--sweep", "s", "--evidence"]):

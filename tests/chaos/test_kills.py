@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
-from tests.chaos.sittings import MODEL, SMALL, begin, dies, end, kill_after, patched
+from tests.chaos.sittings import MODEL, SMALL, begin, dies, end, kill_after, patched, slow
 from tests.end_to_end.test_sweep import artifact, assert_they_agree, children, parent, study
 from tests.struck import struck
 from tlcompare.study.studies import Studies
@@ -98,11 +98,12 @@ def counted(file):
 def test_kills_at_every_named_point(place, photos, many, survived):
     """The study comes first and the summary last; between, every sitting takes the sweep at most one trial further."""
     sides = ("before", "after")
-    trials = many(8, 16)
+    trials, epochs_each = many((8, 2), (16, 3))
     for _ in range(many(1, 10)):
         folder = place()
-        deaths = [(*point, when) for point in POINTS for when in many([random.choice(sides)], sides)]
-        options = ["--epochs", 3, "--trials", trials, "--name", "s", "--pruner", "off", "--sampler", "random"]
+        deaths = [(*point, when) for point in POINTS for when in sides]
+        deaths = random.sample(deaths, many(8, len(deaths)))
+        options = ["--epochs", epochs_each, "--trials", trials, "--name", "s", "--pruner", "off", "--sampler", "random"]
         command = ["sweep", *MODEL, "--data", photos, *SMALL, *options]
         for death in sorted(deaths, key=lambda d: (d[1] != "create_study", d[1] == "leave_summary", random.random())):
 
@@ -133,7 +134,7 @@ def repeated(folder):
     return len(trained) - len(set(trained))
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [slow(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals(place, photos, many, survived, number, code):
     left, trials = many(1, 25), many(4, 12)
     while left:
@@ -161,7 +162,7 @@ def test_signals(place, photos, many, survived, number, code):
 
 @pytest.mark.parametrize(
     ("database", "statements", "number", "code"),
-    [("optuna.db", (100, 300), signal.SIGINT, 130), ("mlflow.db", (200, 700), signal.SIGTERM, 143)],
+    [("optuna.db", (100, 300), signal.SIGINT, 130), slow("mlflow.db", (200, 700), signal.SIGTERM, 143)],
 )
 def test_signals_within_a_statement(place, photos, many, survived, database, statements, number, code):
     options = ["--epochs", 2, "--trials", 3, "--name", "s", *EVERY_TRIAL]
@@ -248,7 +249,7 @@ RECIPES = [
 
 
 def test_an_interrupted_run_has_the_bits_of_one_that_was_not(place, photos, many, survived):
-    for attempt, (unfreeze, optimizer, dropout) in zip(range(many(3, 30)), itertools.cycle(RECIPES)):
+    for attempt, (unfreeze, optimizer, dropout) in zip(range(many(1, 30)), itertools.cycle(random.sample(RECIPES, 3))):
         place()
         recipe = ["--unfreeze", unfreeze, "--optimizer", optimizer, "--dropout", dropout, "--epochs", 4]
         command = ["train", *MODEL, "--data", photos, *SMALL, *recipe, "--seed", attempt]

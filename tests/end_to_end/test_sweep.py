@@ -72,16 +72,18 @@ def assert_they_agree(name, count):
 
 
 def test_a_sweep_leaves_everything_in_optuna_and_mlflow(sweep, tlcompare):
-    result = sweep("--trials", 5, "--pruner", "off", model=MODEL)
+    result = sweep("--trials", 5, "--pruner", "off")
     assert_they_agree("default-1", 5)
     runs, above = children(), parent()
-    assert [r.data.params["strategy"] for r in runs[:4]] == ["frozen", "top", "block7+top", "all"]
+    assert [r.data.params["strategy"] for r in runs[:4]] == ["frozen", "layer4", "layer3+layer4", "all"]
     assert above.info.status == "FINISHED"
     assert above.data.params["space"] == "default"
     assert not above.data.metrics
     assert "chosen on some of the images and scored on the others" in above.data.tags["mlflow.note.content"]
     for run in runs:
-        assert {"backbone", "strategy", "strategy_family", "depth", "lr", "seed", "block.top"} <= set(run.data.params)
+        assert {"backbone", "strategy", "strategy_family", "depth", "lr", "seed", "block.layer4"} <= set(
+            run.data.params
+        )
         for name in ("unfrozen_layers", "trainable_fraction", "log10_lr"):
             float(run.data.params[name])
         assert run.data.metrics["val/accuracy"] >= 0
@@ -113,14 +115,14 @@ def test_a_sweep_leaves_everything_in_optuna_and_mlflow(sweep, tlcompare):
     assert tagged == set(second["runs"])
     assert first["run"] == best.info.run_id
 
-    again = sweep("--name", "default-1", "--trials", 6, model=MODEL)
+    again = sweep("--name", "default-1", "--trials", 6)
     assert "6/6" in again.stderr
     assert "5/6" not in again.stderr
     assert_they_agree("default-1", 6)
     assert [r.info.run_id for r in children()][:5] == [r.info.run_id for r in runs]
-    other = sweep("--name", "default-1", "--dropout", "0.5", "--sampler", "random", code=2, model=MODEL)
+    other = sweep("--name", "default-1", "--dropout", "0.5", "--sampler", "random", code=2)
     assert "was begun with --dropout 0.2, not 0.5; --sampler tpe, not random" in other.stderr
-    fewer = sweep("--name", "default-1", "--trials", 3, model=MODEL)
+    fewer = sweep("--name", "default-1", "--trials", 3)
     assert "6 trials are done already" in fewer.stdout
     compared = tlcompare("compare", "--sweep", "default-1")
     assert "6 trials: 6 finished" in compared.stderr

@@ -75,9 +75,12 @@ def played(slots):
     return make
 
 
+TRAINED = (trained(1), trained(2))
+
+
 @pytest.mark.parametrize(
     ("make", "slots", "kills"),
-    [(trained(1), 1, False), (trained(2), 2, True), (played(1), 1, False), (played(3), 3, False)],
+    [(TRAINED[0], 1, False), (TRAINED[1], 2, True), (played(1), 1, False), (played(3), 3, False)],
     ids=["in process", "two processes", "played", "played, three at a time"],
 )
 def test_an_engine_runs_prunes_and_survives(workplace, config, make, slots, kills):
@@ -87,7 +90,7 @@ def test_an_engine_runs_prunes_and_survives(workplace, config, make, slots, kill
         for number, options in enumerate(EACH)
         if kills or number != 3
     ]
-    count = len(jobs)
+    count, numbers, ids = len(jobs), [job.number for job in jobs], [job.run_id for job in jobs]
     hub = Hub(jobs)
     engine.run(hub.next_job, hub)
     assert not hub.waiting
@@ -106,16 +109,9 @@ def test_an_engine_runs_prunes_and_survives(workplace, config, make, slots, kill
         assert hub.outcomes[3].lost
         assert "the worker process ended by signal 9; the usual cause is too little memory" in hub.outcomes[3].reason
     assert len(hub.outcomes) == count
-
-
-def test_what_a_job_came_to_is_in_its_run(workplace, config):
-    engine, open_run = trained(1)()
-    jobs = [Job(n, f"#{n}", config(**EACH[n]), run_id=open_run(), keep_model=keep_none) for n in range(3)]
-    ids = [job.run_id for job in jobs]
-    hub = Hub(jobs)
-    engine.run(hub.next_job, hub)
-    runs = runs_by_id(ids)
-    assert [r.status for r in runs] == ["FINISHED", "KILLED", "FAILED"]
-    assert [r.tags["tlcompare.state"] for r in runs] == ["finished", "pruned", "failed"]
-    assert runs[0].metrics["val/accuracy"] == hub.outcomes[0].metrics["val/accuracy"]
-    assert runs[1].tags["tlcompare.reason"] == "not promising"
+    if make in TRAINED:
+        runs = {n: run for n, run in zip(numbers, runs_by_id(ids), strict=True)}
+        assert [runs[n].status for n in range(3)] == ["FINISHED", "KILLED", "FAILED"]
+        assert [runs[n].tags["tlcompare.state"] for n in range(3)] == ["finished", "pruned", "failed"]
+        assert runs[0].metrics["val/accuracy"] == finished.metrics["val/accuracy"]
+        assert runs[1].tags["tlcompare.reason"] == "not promising"

@@ -45,7 +45,7 @@ RECIPES = [
 
 @pytest.mark.parametrize("options", RECIPES, ids=lambda o: o["unfreeze"])
 def test_a_training_broken_off_after_an_epoch_ends_with_the_same_bits(config, options):
-    options = config(model=MODEL, epochs=4, **options)
+    options = config(model=MODEL, epochs=3, **options)
     whole, expected, _ = train(options)
     checkpoint(whole).delete()
     train(options, until=1)
