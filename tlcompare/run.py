@@ -75,16 +75,16 @@ def train_child(
     ahead: Sequence[RunConfig],
     kept: Sequence[str],
 ) -> RunResult:
-    """Train as one trial of a sweep, in the MLflow run that the sweep made for it.
+    """Train in an MLflow run that was made for it, as one of several runs of a process.
 
     Args:
         config: the options.
         run_id: of that run; whatever fails is in it.
         reporter: is told of every epoch, and may raise `Pruned` then.
-        workbench: what the trials of this process share.
+        workbench: what the runs of this process share.
         keep_model: whether the model is worth keeping, from the final metrics.
-        ahead: trials to come whose heads may train together with this one's.
-        kept: the cuts, by their nodes, at which the sweep keeps features of this backbone.
+        ahead: runs to come whose heads may train together with this one's.
+        kept: the cuts, by their nodes, at which these runs keep features of this backbone.
 
     Raises:
         Pruned: as the reporter raised it.

@@ -115,3 +115,22 @@ def test_an_engine_runs_prunes_and_survives(workplace, config, make, slots, kill
         assert [runs[n].tags["tlcompare.state"] for n in range(3)] == ["finished", "pruned", "failed"]
         assert runs[0].metrics["val/accuracy"] == finished.metrics["val/accuracy"]
         assert runs[1].tags["tlcompare.reason"] == "not promising"
+
+
+@pytest.mark.parametrize("make", [*TRAINED, played(1)], ids=["in process", "two processes", "played"])
+@pytest.mark.parametrize("where", ["next_job", "epoch"])
+def test_what_is_raised_where_an_engine_tells_or_asks_ends_it(workplace, config, make, where):
+    """Ctrl-C, or a store that is gone: no process is left."""
+    engine, open_run = make()
+    hub = Hub([Job(n, f"#{n}", config(epochs=50), run_id=open_run(), keep_model=keep_none) for n in range(2)])
+    asked = hub.next_job
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    if where == "epoch":
+        hub.epoch = interrupted
+    next_job = asked if where == "epoch" else lambda: asked() if hub.asked < 1 else interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        engine.run(next_job, hub)
+    assert multiprocessing.active_children() == []

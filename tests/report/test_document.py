@@ -14,10 +14,13 @@ HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)> $x^2$ --> & `
 class Tags(HTMLParser):
     def __init__(self):
         super().__init__()
-        self.seen = []
+        self.seen, self.text = [], []
 
     def handle_starttag(self, tag, attrs):
         self.seen.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
 
 
 def hostile_page():
@@ -38,6 +41,31 @@ def test_nothing_from_outside_becomes_markup():
     assert not [name for _, attrs in tags.seen for name in attrs if name.startswith("on")]
     assert next(a for tag, a in tags.seen if tag == "svg")["aria-label"] == HOSTILE
     assert "default-src 'none'" in text
+
+
+NAMES = [
+    "_DSC0001_.jpg",
+    "__background__",
+    "_a.jpg, b_.jpg",
+    "a\\_b",
+    "R&amp;D",
+    "a*b*c",
+    "[a](b)",
+    "# a",
+    "1. a",
+    "x|y",
+]
+
+
+def test_names_are_shown_as_they_are():
+    parts = [*NAMES, *(f"`{n}` and x<y" for n in NAMES), Table(["a"], [[n] for n in NAMES]), Code([*NAMES, "one\ntwo"])]
+    tags = Tags()
+    tags.feed(as_html("t", [Section("s", parts)]))
+    text = "".join(tags.text)
+    for name in NAMES:
+        assert text.count(name) == 4
+        assert f"{name} and x<y" in text
+    assert "one\ntwo" in text
 
 
 def test_the_page_asks_for_nothing():

@@ -35,19 +35,21 @@ class Paper:
         return run_id
 
     def end(self, run_id, state, reason, detail=""):
-        status = {"finished": "FINISHED", "failed": "FAILED"}.get(state, "KILLED")
-        run = self.runs[run_id]
-        tags = {**run.tags, "tlcompare.state": state, "tlcompare.reason": reason}
-        self.runs[run_id] = replace(run, status=status, tags=tags)
+        if self.runs[run_id].status in ("RUNNING", "FINISHED"):
+            self._end(run_id, state, reason)
 
     def discard(self, run_id):
         self.discarded.append(self.runs.pop(run_id))
 
     def finish(self, job, state, metrics):
         """What a job writes to its run itself."""
-        self.end(job.run_id, state, "")
         params = {"seed": str(job.config.seed), "unfreeze": job.config.unfreeze}
-        self.runs[job.run_id] = replace(self.runs[job.run_id], metrics=metrics, params=params)
+        self._end(job.run_id, state, "", metrics=metrics, params=params)
+
+    def _end(self, run_id, state, reason, **logged):
+        status = {"finished": "FINISHED", "failed": "FAILED"}.get(state, "KILLED")
+        tags = {**self.runs[run_id].tags, "tlcompare.state": state, "tlcompare.reason": reason}
+        self.runs[run_id] = replace(self.runs[run_id], status=status, tags=tags, **logged)
 
 
 class Played:

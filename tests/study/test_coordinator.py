@@ -1,8 +1,13 @@
 """Sources of jobs, played on an engine that trains nothing; every source stands the same tests."""
 
+import contextlib
+import itertools
 import math
+import random
 import re
+import time
 import zlib
+from dataclasses import replace
 
 import pytest
 from optuna.trial import TrialState
@@ -10,7 +15,7 @@ from optuna.trial import TrialState
 from tests.study.played import Paper, Played, silent
 from tests.study.test_search import search
 from tlcompare.config import RunConfig
-from tlcompare.engines.jobs import Job, Outcome
+from tlcompare.engines.jobs import Job
 from tlcompare.study.coordinator import Coordinator
 from tlcompare.study.ledger import Ledger
 from tlcompare.study.objective import make_objectives
@@ -75,11 +80,9 @@ class Again:
         self.runs = Paper()
 
     def coordinator(self, view=None):
-        there = {
-            (r.params["unfreeze"], int(r.params["seed"])): r.run_id for r in self.runs.all() if r.status == "FINISHED"
-        }
+        there = {(r.params["unfreeze"], int(r.params["seed"])) for r in self.runs.all() if r.status == "FINISHED"}
         missing = [c for c in self.wanted if (c.unfreeze, c.seed) not in there]
-        source = Replicates(missing, len(there), there.values(), {RunConfig().model: ()}, ())
+        source = Replicates(missing, len(there), {RunConfig().model: ()}, ())
         return Coordinator(source, self.runs, view or silent())
 
     def left_running(self):
@@ -93,7 +96,7 @@ def work(request, tmp_path, lite):
 
 def results(work):
     """What every finished or pruned run came to, by its name."""
-    ended = [r for r in work.runs.all() if r.status != "RUNNING"]
+    ended = [r for r in work.runs.all() if r.tags.get("tlcompare.state") in ("finished", "pruned")]
     return sorted((r.name, r.tags["tlcompare.state"], r.metrics.get("val/accuracy", math.nan)) for r in ended)
 
 
@@ -121,38 +124,58 @@ def test_every_source_runs_to_its_end(work, slots):
     assert not sitting(work).played
 
 
-@pytest.mark.parametrize("how", ["killed", "interrupted"])
-def test_every_source_goes_on_as_if_nothing_had_been(work, tmp_path, lite, how):
-    """It is struck at every step in turn: before an epoch, before an end is told, and after it."""
+def strikes(coordinator, engine, at, strike):
+    """Raise `strike` at the step `at`: before or after a call of the source or of the runs, or where the engine is."""
+    steps = itertools.count(1)
+
+    def step(*_):
+        if next(steps) == at:
+            raise strike
+
+    def struck(call):
+        def around(*arguments):
+            step()
+            result = call(*arguments)
+            step()
+            return result
+
+        return around
+
+    engine.happens = step
+    for owner, names in (
+        (coordinator._source, ("settle", "next", "opened", "again", "ended")),
+        (coordinator._runs, ("all", "open", "end", "discard")),
+    ):
+        for name in names:
+            setattr(owner, name, struck(getattr(type(owner), name).__get__(owner)))
+
+
+@pytest.mark.parametrize("strike", [Killed(), KeyboardInterrupt()], ids=["killed", "interrupted"])
+def test_every_source_goes_on_as_if_nothing_had_been(work, tmp_path, lite, strike):
+    """Struck at a random step in every sitting; a job is lost now and then."""
     (tmp_path / "whole").mkdir()
     whole = type(work)(tmp_path / "whole", lite)
     sitting(whole)
-    step = [0]
-
-    def struck(what, job):
-        step[0] += 1
-        if step[0] % 4 == 0:
-            raise Killed if how == "killed" else KeyboardInterrupt
-
-    for _ in range(4 * work.total):
+    random.seed(0)
+    sittings = 0
+    for _ in range(200):
         before = results(work)
         coordinator = work.coordinator()
-        coordinator.settle()
-        assert not [r for r in work.runs.all() if r.status == "RUNNING"]
-        engine = Played(curve, runs=work.runs, happens=struck)
+        engine = Played(curve, 3, work.runs, lost=lambda job: random.random() < 0.1)
+        strikes(coordinator, engine, random.randint(1, 60), strike)
         try:
-            if how == "killed":
+            with contextlib.nullcontext() if isinstance(strike, Killed) else coordinator.unfinished("again"):
+                coordinator.settle()
                 coordinator.run(engine, "played")
-            else:
-                with coordinator.unfinished("again"):
-                    coordinator.run(engine, "played")
         except (Killed, KeyboardInterrupt):
-            if how == "interrupted":
+            sittings += 1
+            if isinstance(strike, KeyboardInterrupt):
                 assert not [r for r in work.runs.all() if r.status == "RUNNING"]
                 assert not work.left_running()
         else:
             break
         assert set(before) <= set(results(work))
+    assert sittings > 4
     assert results(work) == results(whole)
 
 
@@ -169,18 +192,19 @@ def test_an_interruption_says_what_stays_and_how_to_go_on(work):
     assert re.search(r"Interrupted; 3 (trials|replicates) are done and stay\. Go on with: tlcompare go on\n", said)
 
 
-def test_a_run_whose_end_waits_to_be_sent_is_not_ended_otherwise(work, monkeypatch, workplace):
-    """An interruption between its end and the coordinator's hearing of it."""
+@pytest.mark.parametrize(("kind", "status"), [("end", "RUNNING"), ("tags", "KILLED")])
+def test_a_run_whose_end_waits_to_be_sent_is_not_ended_otherwise(work, monkeypatch, workplace, kind, status):
+    """An interruption between its end, or what it has logged before that, and the coordinator's hearing of it."""
     monkeypatch.setattr("tlcompare.tracking.outbox._deliver", lambda *_: (_ for _ in ()).throw(ConnectionError()))
 
     def struck(what, job):
         if what == "epoch" and job.number == 1:
-            put(job.run_id, Entry("end", {"status": "FINISHED", "time": 0}))
+            put(job.run_id, Entry(kind, {"status": "FINISHED", "time": 0}))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         sitting(work, happens=struck)
-    assert [r.status for r in work.runs.all()] == ["FINISHED", "RUNNING"]
+    assert [r.status for r in work.runs.all()] == ["FINISHED", status]
 
 
 def test_a_lost_job_comes_next_and_fails_after_three_attempts(work):
@@ -197,7 +221,7 @@ def test_a_lost_job_comes_next_and_fails_after_three_attempts(work):
     assert len(work.runs.discarded) == 3
     failed = [r for r in work.runs.all() if r.status == "FAILED"]
     assert [r.tags["tlcompare.reason"] for r in failed] == ["its process was lost"]
-    assert len(results(work)) == work.total
+    assert len(work.runs.all()) == work.total
 
 
 def test_a_job_that_is_lost_when_all_others_are_done_is_run_again(work):
@@ -236,7 +260,7 @@ def test_failures_in_a_row_end_it(work, failures, gave_up):
     assert coordinator.failed[0].endswith(": the loss became nan")
     assert over.startswith("5 ") == gave_up
     assert (f"in a row failed, the first with: {coordinator.failed[0]}" in over) == gave_up
-    assert len(results(work)) == (7 if gave_up else work.total)
+    assert len(work.runs.all()) == (7 if gave_up else work.total)
     assert "FAILED: the loss became nan" in view.console.file.getvalue()
 
 
@@ -304,10 +328,49 @@ def test_thousands_of_jobs_are_asked_for_once_each():
     configs = [RunConfig(seed=seed, epochs=1) for seed in range(3000)]
     runs = Paper()
     engine = Played(lambda config, epoch: 0.5, slots=8, runs=runs)
-    source = Replicates(configs, 0, (), {RunConfig().model: ()}, ())
+    source = Replicates(configs, 0, {RunConfig().model: ()}, ())
     assert Coordinator(source, runs, silent()).run(engine, "played") == "all replicates are done"
     assert [config.seed for _, config in engine.played] == list(range(3000))
     assert engine.asked <= 2 * 3000 + 8
+
+
+def test_replicates_of_others_stay():
+    """Another of the same seed, and one that somebody else finishes meanwhile."""
+    runs = Paper()
+    for _ in range(2):
+        job = Job(0, "twin", RunConfig(seed=1), run_id=runs.open("twin", {}))
+        runs.finish(job, "finished", {"val/accuracy": 0.5})
+    before = set(runs.runs)
+    source = Replicates([RunConfig(seed=2, epochs=1)], 1, {RunConfig().model: ()}, ())
+    coordinator = Coordinator(source, runs, silent())
+    coordinator.settle()
+    coordinator.run(Played(curve, runs=runs), "played")
+    assert before < set(runs.runs)
+    assert not runs.discarded
+
+
+def test_what_stays_is_counted_where_mlflow_does_not_answer(work, monkeypatch):
+    view = silent()
+    coordinator = work.coordinator(view)
+
+    def struck(what, job):
+        if what == "told" and job.number == 2:
+            monkeypatch.setattr(work.runs, "all", lambda: (_ for _ in ()).throw(OSError("no answer")))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), coordinator.unfinished("again"):
+        coordinator.run(Played(curve, runs=work.runs, happens=struck), "played")
+    assert "Interrupted; 3 " in view.console.file.getvalue()
+
+
+def test_the_time_counts_from_the_first_trial(tmp_path, lite):
+    work = Sweep(tmp_path, lite)
+    work.plan = replace(work.plan, limits=Limits(work.total, timeout=0.5))
+    coordinator = work.coordinator()
+    time.sleep(0.6)
+    engine = Played(curve, runs=work.runs)
+    coordinator.run(engine, "played")
+    assert engine.played
 
 
 def test_an_end_is_told_once(work):
@@ -318,4 +381,3 @@ def test_an_end_is_told_once(work):
     source.ended = lambda job, outcome: (told.append(job.number), ended(job, outcome))
     coordinator.run(Played(curve, slots=3, runs=work.runs, lost=lambda job: job.number == 2), "played")
     assert sorted(told) == list(range(work.total))
-    assert isinstance(Outcome("finished").metrics, dict)

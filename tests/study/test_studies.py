@@ -96,9 +96,9 @@ def test_only_one_process_runs_a_sweep(studies):
         pass
 
 
-def test_a_machine_without_room_for_a_process_is_not_another_sweep(studies):
+def test_a_lock_that_the_block_itself_waits_for_is_not_another_sweep(studies):
     with pytest.raises(Timeout), studies.alone("a"):
-        raise Timeout("no more processes")
+        raise Timeout("another lock")
 
 
 def test_studies_of_the_same_name_in_other_folders_are_others(tmp_path, monkeypatch):

@@ -13,12 +13,12 @@ Metrics = Mapping[str, float]
 
 
 def keep_all(metrics: Metrics) -> bool:
-    """Of every job the model is kept."""
+    """Every job's model is kept."""
     return True
 
 
 def keep_none(metrics: Metrics) -> bool:
-    """Of no job the model is kept."""
+    """No job's model is kept."""
     return False
 
 

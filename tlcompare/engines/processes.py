@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -46,7 +46,7 @@ class Processes:
                         every.append(busy[-1])
                 if not busy:
                     return
-                for worker, outcome in _first_to_end(busy, watch):
+                for worker, outcome in _next_ends(busy, watch):
                     busy.remove(worker)
                     if not outcome.lost:
                         idle.append(worker)
@@ -55,13 +55,16 @@ class Processes:
             _stop(every, busy)
 
 
-def _first_to_end(busy: Sequence[_Worker], watch: Watch) -> list[tuple[_Worker, Outcome]]:
-    """Pass on what the workers tell until a job is over, or several are at once."""
-    while True:
+def _next_ends(busy: Sequence[_Worker], watch: Watch) -> Iterator[tuple[_Worker, Outcome]]:
+    """Pass on what the workers tell until a job is over; several may be at once."""
+    none_yet = True
+    while none_yet:
         ready = wait([w.connection for w in busy])
-        told = [(w, w.listen(watch)) for w in busy if w.connection in ready]
-        if ended := [(w, outcome) for w, outcome in told if outcome is not None]:
-            return ended
+        for worker in [w for w in busy if w.connection in ready]:
+            outcome = worker.listen(watch)
+            if outcome is not None:
+                none_yet = False
+                yield worker, outcome
 
 
 class _Worker:
@@ -116,7 +119,7 @@ def _in_mlflow(job: Job) -> Outcome | None:
 
 
 def _stop(workers: Sequence[_Worker], busy: Sequence[_Worker]) -> None:
-    """End every process: an idle one of itself, a trial that is running as interrupted if it can in the grace time."""
+    """End every process: an idle one of itself, a job that is running as interrupted if it can in the grace time."""
     for worker in workers:
         if worker in busy:
             worker.process.terminate()
@@ -131,7 +134,7 @@ def _stop(workers: Sequence[_Worker], busy: Sequence[_Worker]) -> None:
 
 
 def _work(connection: Connection) -> None:
-    """The life of a worker process: it ends with the sweep, however that ends."""
+    """The life of a worker process: it ends with the one that began it, however that ends."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
     remote, workbench = _Remote(connection), Workbench()
     while True:

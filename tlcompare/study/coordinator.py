@@ -11,7 +11,7 @@ from dataclasses import replace
 from tlcompare.engines.jobs import Engine, Job, Outcome
 from tlcompare.study.source import NotNow, Over, Source
 from tlcompare.study.view import View
-from tlcompare.tracking.outbox import catch_up, kept
+from tlcompare.tracking.outbox import catch_up, ending
 from tlcompare.tracking.reading import LoggedRun
 from tlcompare.tracking.signals import is_interruption, stop_if_asked
 from tlcompare.tracking.store import cleaning_up
@@ -66,6 +66,7 @@ class Coordinator:
             # What cannot be written now, because a store is gone, is put right when it goes on.
             with cleaning_up():
                 self._end_running()
+            with cleaning_up():
                 stays = f"{self._source.done()} {self._source.noun} are done and stay"
             ended = "Interrupted" if is_interruption(e) else "Broken off"
             self._view.say(f"{ended}; {stays}. Go on with: {command}")
@@ -129,7 +130,7 @@ class Coordinator:
         return f"FAILED: {outcome.reason}" if outcome.state == "failed" else "pruned"
 
     def _count(self, job: Job, outcome: Outcome) -> None:
-        """Count failures in a row; what still comes once they were too many changes nothing."""
+        """Count failures in a row; what comes once they were too many no longer changes the verdict."""
         if outcome.state == "failed":
             self.failed.append(f"{job.label}: {outcome.reason}")
         if self.gave_up:
@@ -150,8 +151,8 @@ class Coordinator:
         return [run for run in runs if run.run_id not in settled]
 
     def _end_running(self) -> None:
-        """Nothing is left running in MLflow, but what waits to be sent, its end among it."""
-        waiting = kept()
+        """Nothing is left running in MLflow but what has an end that waits to be sent."""
+        waiting = ending()
         for run in self._unsettled():
             if run.status == "RUNNING" and run.run_id not in waiting:
                 self._runs.end(run.run_id, "interrupted", "interrupted")

@@ -23,6 +23,8 @@ _DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 class Ledger:
     """The trials of one sweep: all that a sweep needs in order to go on.
 
+    Whoever asks or tells is within `usable`; what is needed after an interruption as well says so itself.
+
     Attributes:
         studies: the storage of the study.
         study: the study.

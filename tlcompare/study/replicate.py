@@ -20,7 +20,7 @@ from tlcompare.study.view import View, viewing
 from tlcompare.tracking.outbox import kept
 from tlcompare.tracking.reading import BASELINE, LoggedRun, replicates_of, sweep_run, trials_of, warning_if_opened
 from tlcompare.tracking.runs import RunLog, logged_config, ready
-from tlcompare.tracking.signals import terminable
+from tlcompare.tracking.signals import is_interruption, terminable
 from tlcompare.tracking.sweeps import REPLICATED, Runs, alone_with
 
 _FIRST_SEED = 1000
@@ -96,17 +96,18 @@ def _run(
     workbench = Workbench()
     try:
         prepared = _prepared(missing, parent, sweep, workbench, view)
-    except KeyboardInterrupt:
-        view.say(f"Interrupted while it was prepared; nothing has begun. Go on with: {again}")
+        cuts = cuts_worth_keeping(prepared, [(config, 1.0) for config in missing])
+    except BaseException as e:
+        if is_interruption(e):
+            view.say(f"Interrupted while it was prepared; no further run has begun. Go on with: {again}")
         raise
-    cuts = cuts_worth_keeping(prepared, [(config, 1.0) for config in missing])
-    kept_at = {model: tuple(cut.node for cut in kept_cuts) for model, kept_cuts in cuts.items()}
+    nodes = {model: tuple(cut.node for cut in points) for model, points in cuts.items()}
     layers = {model: one.layers for model, one in prepared.items()}
     heads = {c for c in missing if not make_plan(layers[c.model], c.unfreeze, classes=2).parameters}
-    replicates = Replicates(missing, len(wanted) - len(missing), there.values(), kept_at, heads)
+    replicates = Replicates(missing, len(wanted) - len(missing), nodes, heads)
     coordinator = Coordinator(replicates, Runs(parent.run_id, sweep, "replicate"), view)
-    coordinator.settle()
     with coordinator.unfinished(again):
+        coordinator.settle()
         coordinator.run(engine_for(jobs, workbench), f"{sweep} replicates")
     return coordinator.failed
 
@@ -159,20 +160,20 @@ def _is_baseline(run: LoggedRun) -> bool:
     return run.params["strategy_family"] in ("frozen", "all")
 
 
-def _there(parent: LoggedRun, sweep: str, resplit: bool) -> dict[tuple[str, int, int | None], str]:
-    """What has finished: the ids of runs by configuration, seed and seed of the division.
+def _there(parent: LoggedRun, sweep: str, resplit: bool) -> set[tuple[str, int, int | None]]:
+    """What has finished: configurations, each with its seed and the seed of its division.
 
     Raises:
         TrackingError: results of a run wait to be sent.
         StudyError: what is there was divided otherwise than what is wanted.
     """
-    there: dict[tuple[str, int, int | None], str] = {}
+    there: set[tuple[str, int, int | None]] = set()
     waiting = kept()
     for run in replicates_of(parent.run_id):
         if run.status == "FINISHED":
             config = run.params
             val_seed = None if config["val_seed"] == "None" else int(config["val_seed"])
-            there[run.tags["tlcompare.configuration"], int(config["seed"]), val_seed] = run.run_id
+            there.add((run.tags["tlcompare.configuration"], int(config["seed"]), val_seed))
         elif run.run_id in waiting:
             raise TrackingError(
                 f"run {run.run_id} has results that wait to be sent", "See what holds them up: tlcompare sync"

@@ -18,8 +18,7 @@ class Replicates:
 
     Args:
         missing: what is to be run.
-        done: runs that have finished in earlier sittings, by their ids.
-        standing: these and others that are nobody's here to run again, by their ids.
+        done: how many have finished in earlier sittings.
         kept: the cuts at which each backbone's features are kept, by their nodes.
         heads: of what is to be run, that in which nothing but the head trains.
     """
@@ -31,19 +30,18 @@ class Replicates:
         self,
         missing: Sequence[RunConfig],
         done: int,
-        standing: Collection[str],
         kept: Mapping[str, tuple[str, ...]],
         heads: Collection[RunConfig],
     ) -> None:
         self._waiting = dict(enumerate(missing))
-        self._settled = set(standing)
+        self._told: set[str] = set()
         self._done = done
         self._kept = kept
         self._heads = heads
         self.total = done + len(missing)
 
     def settle(self, runs: Sequence[LoggedRun]) -> set[str]:
-        return self._settled
+        return self._told | {run.run_id for run in runs if run.status == "FINISHED"}
 
     def next(self) -> Job | Over:
         if not self._waiting:
@@ -66,7 +64,7 @@ class Replicates:
         self._waiting[job.number] = job.config
 
     def ended(self, job: Job, outcome: Outcome) -> None:
-        self._settled.add(job.run_id)
+        self._told.add(job.run_id)
         self._done += outcome.state == "finished"
 
     def result(self, outcome: Outcome) -> str:

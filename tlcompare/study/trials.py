@@ -67,7 +67,7 @@ class Trials:
         self._precision = precision
         self._kept = kept
         self._going: dict[int, _Going] = {}
-        self._began = time.monotonic()
+        self._began: float | None = None
         self._failed_earlier, self._again = self._failed()
         known = [(n, c.config) for n in range(plan.limits.trials) if (c := plan.candidate(n)) is not None]
         self._frozen = [(n, c) for n, c in known if not plan.search.plan(c).parameters]
@@ -78,8 +78,9 @@ class Trials:
         return self._ledger.settle(runs)
 
     def next(self) -> Job | Over:
-        trials = self._ledger.trials()
-        return self._ask() if not (why := self._enough(trials)) else Over(why)
+        self._began = self._began or time.monotonic()
+        why = self._enough(self._ledger.trials(), time.monotonic() - self._began)
+        return Over(why) if why else self._ask()
 
     def opened(self, job: Job) -> None:
         self._going[job.number].trial.set_user_attr(RUN, job.run_id)
@@ -122,10 +123,10 @@ class Trials:
     def done(self) -> int:
         return self._ledger.done()
 
-    def _enough(self, trials: Sequence[FrozenTrial]) -> str:
-        """Why no further trial begins; empty if one does."""
+    def _enough(self, trials: Sequence[FrozenTrial], seconds: float) -> str:
+        """Why no further trial begins after so many seconds; empty if one does."""
         limits = self._plan.limits
-        if limits.timeout and time.monotonic() - self._began > limits.timeout:
+        if limits.timeout and seconds > limits.timeout:
             return f"the time of {limits.timeout:g} s is over"
         if any(t.state == TrialState.WAITING for t in trials):
             return ""

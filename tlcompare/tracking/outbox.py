@@ -90,6 +90,12 @@ def kept() -> list[str]:
     return sorted(f.name for f in folders if _store_of(f) in (store_id(), None))
 
 
+def ending() -> set[str]:
+    """The runs whose end waits to be sent."""
+    records = {run_id: [unsealed(entry / _ENTRY) for entry in _entries(_folder(run_id))] for run_id in kept()}
+    return {run_id for run_id, kept_of in records.items() if any(r and r["kind"] == "end" for r in kept_of)}
+
+
 def forget(run_id: str) -> None:
     """Drop what was kept of a run."""
     if _folder(run_id).exists():

@@ -25,7 +25,8 @@ import tlcompare
 from tlcompare import serving
 from tlcompare.tracking.store import client
 
-_REQUIRED = ("mlflow", "torch", "torchvision", "timm", "safetensors", "numpy", "pandas", "pillow", "pyyaml")
+_REQUIRED = "mlflow torch torchvision timm safetensors numpy pandas pillow pyyaml filelock".split()
+"""What a served model needs, in the versions that are installed here."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tlcompare.config import RunConfig
 from tlcompare.data.batches import Images, Indices, shuffled
 from tlcompare.data.splits import Split
-from tlcompare.errors import TrainingError
+from tlcompare.errors import MemoryShortage, TrainingError
 from tlcompare.features.feed import Feed
 from tlcompare.files import first_line
 from tlcompare.freezing.digest import frozen_state
@@ -295,7 +295,7 @@ def _train_step(trainer: _Trainer, x: Tensor, labels: Tensor) -> Tensor:
                 raise
             least = trainer.least_micro_batch
             if min(trainer.counts.micro_batch, len(x)) <= least:
-                raise TrainingError(
+                raise MemoryShortage(
                     f"not enough memory to train on {least} image(s) at a time",
                     f"Take a smaller --image-size than {trainer.feed.train.images.preprocessing.size}, "
                     "or unfreeze less.",
