@@ -50,7 +50,8 @@ class Hub:
         self.running -= 1
 
 
-EACH = [{}, {"unfreeze": "top"}, {"weights": "gone.pth"}, {"epochs": 100, "unfreeze": "top"}, {}]
+SMALL = {"model": "timm:test_resnet", "weights": "none", "epochs": 2}
+EACH = [{}, {"unfreeze": "layer4"}, {"weights": "gone.pth"}, {"epochs": 100, "unfreeze": "layer4"}, {}]
 
 
 def accuracy(config, epoch):
@@ -78,15 +79,28 @@ def played(slots):
 TRAINED = (trained(1), trained(2))
 
 
+@pytest.fixture
+def forked(monkeypatch):
+    """Workers are forked, and inherit the ends of their pipes, so that idle ones are not waited for."""
+    fork = multiprocessing.get_context("fork")
+    monkeypatch.setattr("tlcompare.engines.processes.multiprocessing.get_context", lambda kind: fork)
+    monkeypatch.setattr("tlcompare.engines.processes._GRACE_S", 0.3)
+
+
+@pytest.mark.slow
+def test_workers_that_begin_anew(workplace, config):
+    test_an_engine_runs_prunes_and_survives(workplace, config, None, TRAINED[1], 2, True)
+
+
 @pytest.mark.parametrize(
     ("make", "slots", "kills"),
     [(TRAINED[0], 1, False), (TRAINED[1], 2, True), (played(1), 1, False), (played(3), 3, False)],
     ids=["in process", "two processes", "played", "played, three at a time"],
 )
-def test_an_engine_runs_prunes_and_survives(workplace, config, make, slots, kills):
+def test_an_engine_runs_prunes_and_survives(workplace, config, forked, make, slots, kills):
     engine, open_run = make()
     jobs = [
-        Job(number, f"#{number}", config(**{"epochs": 2} | options), run_id=open_run(), keep_model=keep_none)
+        Job(number, f"#{number}", config(**SMALL | options), run_id=open_run(), keep_model=keep_none)
         for number, options in enumerate(EACH)
         if kills or number != 3
     ]
@@ -119,10 +133,10 @@ def test_an_engine_runs_prunes_and_survives(workplace, config, make, slots, kill
 
 @pytest.mark.parametrize("make", [*TRAINED, played(1)], ids=["in process", "two processes", "played"])
 @pytest.mark.parametrize("where", ["next_job", "epoch"])
-def test_what_is_raised_where_an_engine_tells_or_asks_ends_it(workplace, config, make, where):
+def test_what_is_raised_where_an_engine_tells_or_asks_ends_it(workplace, config, forked, make, where):
     """Ctrl-C, or a store that is gone: no process is left."""
     engine, open_run = make()
-    hub = Hub([Job(n, f"#{n}", config(epochs=50), run_id=open_run(), keep_model=keep_none) for n in range(2)])
+    hub = Hub([Job(n, f"#{n}", config(**SMALL), run_id=open_run(), keep_model=keep_none) for n in range(2)])
     asked = hub.next_job
 
     def interrupted(*_):
