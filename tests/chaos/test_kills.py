@@ -276,6 +276,7 @@ def test_an_interrupted_run_has_the_bits_of_one_that_was_not(place, photos, many
         survived(5)
 
 
+@pytest.mark.slow
 def test_a_kill_while_the_tracking_database_is_made(place, photos, survived):
     folder = place()
     (folder / "mlflow.db").unlink()

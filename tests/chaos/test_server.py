@@ -249,6 +249,7 @@ def test_a_sweep_whose_server_is_gone_stops_with_one_sentence_and_goes_on(proxy,
     survived(7)
 
 
+@pytest.mark.slow
 def test_an_interruption_while_the_server_is_gone_ends_within_seconds(proxy, photos, survived, monkeypatch):
     """With the patience that MLflow has by default, which is minutes."""
     for name in ("MAX_RETRIES", "BACKOFF_FACTOR", "TIMEOUT"):

@@ -269,6 +269,11 @@ class Recomputed:
         p = 2 * stats.t.sf(abs(m) / error, df)
         return m, m + min(ends[0], -t * error), m + max(ends[1], t * error), p
 
+    def of_shares(self, x):
+        """The interval of a difference of shares, which is at most one."""
+        m, low, high, p = self.interval(x)
+        return m, max(low, -1), min(high, 1), p
+
     def find(self, section, subject, quantity):
         return getattr(self, f"_{section}")(subject, quantity)
 
@@ -297,7 +302,7 @@ class Recomputed:
         if quantity.startswith("sign-flip p"):
             return self.two(subject, other)[1], None, None, None
         assert quantity.startswith("difference to the")
-        m, low, high, _ = self.interval(right - self.right[other])
+        m, low, high, _ = self.of_shares(right - self.right[other])
         pair = (subject, other) if (subject, other) in self.p else (other, subject)
         return m, low, high, self.p[pair]
 
@@ -339,7 +344,7 @@ class Recomputed:
         assert quantity == "change of recall"
         names = sorted(set(self.truth))
         parts = [(a - b)[:, self.truth == n] for n in names]
-        found = [self.interval(x) for x in parts]
+        found = [self.of_shares(x) for x in parts]
         at = names.index(subject.removeprefix(f"{MODEL}: "))
         return *found[at][:3], holm([max(f[3], flips(x.mean(1))) for f, x in zip(found, parts, strict=True)])[at]
 

@@ -243,9 +243,9 @@ def chosen(name):
 
 
 def test_a_sweep_that_is_killed_goes_on_as_if_nothing_had_been(sweep, tlcompare, photos):
-    options = ["--trials", 7, "--sampler", "random", "--log-models", "none"]
+    options = ["--trials", 6, "--sampler", "random", "--log-models", "none"]
     command = ["sweep", *TINY, "--data", photos, *FAST, 2, *options]
-    for trials in (2, 5):
+    for trials in (2, 4):
         child = forked(lambda: tlcompare(*command, "--name", "killed"))
         wait_for_trials("killed", trials)
         time.sleep(0.3)
@@ -253,7 +253,7 @@ def test_a_sweep_that_is_killed_goes_on_as_if_nothing_had_been(sweep, tlcompare,
         os.waitpid(child, 0)
     assert study("killed").get_trials(states=(TrialState.RUNNING,))
     sweep(*options, "--name", "killed")
-    assert_they_agree("killed", 7)
+    assert_they_agree("killed", 6)
     assert parent("killed").info.status == "FINISHED"
     sweep(*options, "--name", "whole")
     assert chosen("killed") == chosen("whole")
