@@ -496,7 +496,7 @@ def test_two_backbones_are_compared_by_their_best(workplace, photos):
     assert (workplace / "mine.md").read_text() == "mine"
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_interrupted_replicates_go_on(how, workplace, photos):
     fixed = ["--data", photos, *FAST, 1, "--model", MODEL, "--weights", "none", "--unfreeze", "frozen"]
     run("sweep", *fixed, "--trials", 1, "--log-models", "none")
