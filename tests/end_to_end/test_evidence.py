@@ -16,18 +16,17 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 from mlflow.artifacts import load_text
-from safetensors.torch import save_file
 from scipy import stats
 
 from tests.conftest import write_image
 from tests.end_to_end.conftest import FAST
-from tlcompare.backbones.registry import get_backbone
 from tlcompare.cli import main
 
 pytestmark = pytest.mark.usefixtures("drawn_once")
 
 SEEDS = 6
-MODEL = "timm:test_resnet"
+MODEL = "efficientnet_lite0"
+TINY = ["--model", "timm:test_resnet", "--weights", "none"]
 
 
 def run(*arguments, code=0):
@@ -61,10 +60,9 @@ def place(tmp_path_factory, template_database):
             "0.001",
             "--log-models",
             "none",
+            "--precision",
+            "fp32",
         ]
-        state = {name: t.clone() for name, t in get_backbone(MODEL).build().state_dict().items()}
-        save_file(state, "weights.safetensors")
-        fixed += ["--weights", "weights.safetensors"]
         swept = run("sweep", "--model", MODEL, *fixed, "--trials", 5, "--probe", "--seeds", 2)
         run("replicate", "--sweep", "default-1", "--top", 5, "--seeds", SEEDS)
         yield folder, swept
@@ -137,14 +135,14 @@ def test_what_is_there_is_not_run_again(place):
 
 def test_a_probe_is_in_the_sweep_and_its_suggestions_come_after_the_baselines(place):
     probes = pd.read_csv(io.StringIO(load_text(f"{parent().info.artifact_uri}/probe/{MODEL}.csv")))
-    assert list(probes["block"])[-1] == "layer4"
+    assert list(probes["block"])[-1] == "top"
     trials = sorted(below("trial"), key=lambda r: int(r.data.tags["tlcompare.trial"]))
-    assert [t.data.params["strategy"] for t in trials[:4]] == ["frozen", "layer4", "layer3+layer4", "all"]
+    assert [t.data.params["strategy"] for t in trials[:4]] == ["frozen", "top", "block7+top", "all"]
     blocks = list(probes["block"])
     knows = blocks[min(int(probes["ridge"][::-1].idxmax()) + 1, len(blocks) - 1)]
     changes = blocks[int(probes["relative_gradient"].idxmax())]
-    suggested = [b if b == "layer4" else f"{b}-layer4" for b in dict.fromkeys((knows, changes))]
-    new = [s for s in suggested if s not in ("layer4", "layer3-layer4", "conv1-layer4")]
+    suggested = [b if b == "top" else f"{b}-top" for b in dict.fromkeys((knows, changes))]
+    new = [s for s in suggested if s not in ("top", "block7-top", "stem-top")]
     assert [t.data.params["strategy"] for t in trials[4:]][: len(new)] == new[:1]
 
 
@@ -312,7 +310,7 @@ class Recomputed:
         values = {
             "layers": len(layers),
             "blocks": layers[layers["weights"] > 0]["block"].nunique(),
-            "weights with head": layers["weights"].sum() + 97 * 3,
+            "weights with head": layers["weights"].sum() + 1281 * 3,
             "image side": 32,
         }
         return values[quantity], None, None, None
@@ -463,7 +461,7 @@ def test_what_is_run_after_the_opening_is_scored_only_if_asked_to(place):
 
 
 def test_a_sweep_without_replicates_proves_nothing(tlcompare, photos):
-    fixed = ["--data", photos, *FAST, 1, "--model", MODEL, "--weights", "none", "--unfreeze", "frozen"]
+    fixed = ["--data", photos, *FAST, 1, *TINY, "--unfreeze", "frozen"]
     assert tlcompare("sweep", *fixed, "--trials", 1, "--log-models", "none").exit_code == 0
     for command in (["report"], ["finalize"], ["compare", "--evidence"]):
         result = tlcompare(*command, "--sweep", "default-1")
@@ -498,7 +496,7 @@ def test_two_backbones_are_compared_by_their_best(workplace, photos):
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_interrupted_replicates_go_on(how, workplace, photos):
-    fixed = ["--data", photos, *FAST, 1, "--model", MODEL, "--weights", "none", "--unfreeze", "frozen"]
+    fixed = ["--data", photos, *FAST, 1, *TINY, "--unfreeze", "frozen"]
     run("sweep", *fixed, "--trials", 1, "--log-models", "none")
     child = os.fork()
     if child == 0:
