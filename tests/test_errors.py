@@ -56,8 +56,9 @@ pytestmark = pytest.mark.usefixtures("drawn_once")
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "errors.md"
-TRAIN = "train --model efficientnet_lite0 --data photos --image-size 32 --epochs 1"
-SWEEP = "sweep --model efficientnet_lite0 --data photos --image-size 32 --epochs 1"
+TRAIN = "train --model timm:test_resnet --weights none --data photos --image-size 32 --epochs 1"
+LITE = TRAIN.replace("timm:test_resnet --weights none", "efficientnet_lite0")
+SWEEP = "sweep --model timm:test_resnet --weights none --data photos --image-size 32 --epochs 1"
 
 RUINOUS = "--unfreeze all --epochs 3 --optimizer sgd --lr 1000 --head-lr 1000 --weight-decay 1e30 --precision fp32"
 
@@ -88,19 +89,19 @@ TRIGGERS = {
         train --config runs:/0123456789abcdef0123456789abcdef
     """,
     "What to unfreeze": f"""
-        {TRAIN} --unfreeze conv9
-        {TRAIN} --unfreeze top-block1
-        {TRAIN} --unfreeze 500
-        {TRAIN} --unfreeze 1.5
-        {TRAIN} --unfreeze -3
-        {TRAIN} --unfreeze frozen+top
-        {TRAIN} --unfreeze 0%
-        {TRAIN} --unfreeze top+
-        {TRAIN} --unfreeze 're:['
-        {TRAIN} --unfreeze 're:nothing'
-        {TRAIN} --unfreeze 'topre:x'
-        {TRAIN} --unfreeze 1
-        {TRAIN} --unfreeze first:0
+        {LITE} --unfreeze conv9
+        {LITE} --unfreeze top-block1
+        {LITE} --unfreeze 500
+        {LITE} --unfreeze 1.5
+        {LITE} --unfreeze -3
+        {LITE} --unfreeze frozen+top
+        {LITE} --unfreeze 0%
+        {LITE} --unfreeze top+
+        {LITE} --unfreeze 're:['
+        {LITE} --unfreeze 're:nothing'
+        {LITE} --unfreeze 'topre:x'
+        {LITE} --unfreeze 1
+        {LITE} --unfreeze first:0
     """,
     "Backbones and weights": f"""
         layers resnet51
@@ -115,49 +116,49 @@ TRIGGERS = {
         train --data photos --model timm:test_resnet --weights other.safetensors
         train --data photos --model torchvision:squeezenet1_1_ --weights none
         train --data photos --model timm:ghostnet_050
-        {TRAIN} # without the package of its weights
+        train --data photos # without the package of its weights
         train --data photos --model mobilenet # the hub does not have the file
         train --data photos --model mobilenet # the hub has another file than the published one
         train --data photos --model mobilenet # the hub leads to plain http
         train --data photos --model timm:test_resnet --weights sparse.pth
     """,
     "Data": f"""
-        train --data fotos
-        train --data notes.txt
-        train --data torchvision:Nothing
-        train --data torchvision:no-name
-        train --data one
-        train --data empty
-        train --data hollow
-        train --data tiny --model efficientnet_lite0 --image-size 32
-        train --data bad --model efficientnet_lite0 --image-size 32
-        train --data bad --model efficientnet_lite0 --image-size 32 --on-bad-image skip
-        train --data twotests --model efficientnet_lite0
-        train --data notrain --model efficientnet_lite0
+        {TRAIN} --data fotos
+        {TRAIN} --data notes.txt
+        {TRAIN} --data torchvision:Nothing
+        {TRAIN} --data torchvision:no-name
+        {TRAIN} --data one
+        {TRAIN} --data empty
+        {TRAIN} --data hollow
+        {TRAIN} --data tiny
+        {TRAIN} --data bad
+        {TRAIN} --data bad --on-bad-image skip
+        {TRAIN} --data twotests
+        {TRAIN} --data notrain
         {TRAIN} --data trainval --score-test true
         {TRAIN} --val-fraction 0.9 --test-fraction 0.5
-        train --data trainval --model timm:test_resnet --weights none --val-seed 5
-        train --data noblue --model timm:test_resnet --weights none
-        train --data torchvision:CIFAR10 # without a network
-        train --data torchvision:MovingMNIST # downloaded before
-        train --data torchvision:Places365
-        train --data flowers # a server that does not have it
-        train --data flowers # a server that has another file
-        train --data flowers # a server that leads to plain http
-        train --data flowers # an archive with a file outside
-        train --data flowers # an archive without the folder
-        train --data flowers # an archive that unpacks to more than it should
-        train --data lost
-        train --data linked --model timm:test_resnet --weights none
-        train --data photos --model timm:test_resnet --weights none # a folder that cannot be read
-        train --data unread --model timm:test_resnet --weights none # a disk that changes what is written
+        {TRAIN} --data trainval --val-seed 5
+        {TRAIN} --data noblue
+        {TRAIN} --data torchvision:CIFAR10 # without a network
+        {TRAIN} --data torchvision:MovingMNIST # downloaded before
+        {TRAIN} --data torchvision:Places365
+        {TRAIN} --data flowers # a server that does not have it
+        {TRAIN} --data flowers # a server that has another file
+        {TRAIN} --data flowers # a server that leads to plain http
+        {TRAIN} --data flowers # an archive with a file outside
+        {TRAIN} --data flowers # an archive without the folder
+        {TRAIN} --data flowers # an archive that unpacks to more than it should
+        {TRAIN} --data lost
+        {TRAIN} --data linked
+        {TRAIN} --data photos # a folder that cannot be read
+        {TRAIN} --data unread # a disk that changes what is written
     """,
     "Training": f"""
         {TRAIN} --unfreeze all --lr 1e30 --head-lr 1e30
         {TRAIN} {RUINOUS}
-        {TRAIN} --unfreeze top # too little memory for one image
-        {TRAIN} --unfreeze top # too little memory for the optimizer
-        {TRAIN} --unfreeze top # something changes frozen weights
+        {TRAIN} --unfreeze layer4 # too little memory for one image
+        {TRAIN} --unfreeze layer4 # too little memory for the optimizer
+        {TRAIN} --unfreeze layer4 # something changes frozen weights
     """,
     "Sweeps": f"""
         sweep --space nowhere
@@ -730,9 +731,9 @@ def errors(place, tmp_path_factory, serve_folder):
                     while words[0].startswith("MLFLOW_"):
                         patch.setenv(*words.pop(0).split("=", 1))
                     message = said(run(*words), line)
-                shown = (
-                    command.replace(f"{TRAIN} ", "train … ").replace(f"{SWEEP} ", "sweep … ").replace(TRAIN, "train …")
-                )
+                shown = command
+                for working in (TRAIN, LITE, SWEEP):
+                    shown = shown.replace(working, f"{working.split()[0]} …")
                 shown = f"`{shown}`".replace("|", "\\|") + (f" ({circumstance})" if circumstance else "")
                 page.append(f"| {shown} | {told(message)} |")
         page += ["\n## In Python and behind a server\n", "| What | Error |", "|---|---|"]

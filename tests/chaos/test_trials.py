@@ -39,7 +39,7 @@ def forked_workers():
 
 
 def test_eight_processes_on_one_study(place, photos, many, survived):
-    trials = many(16, 160)
+    trials = many(10, 160)
     for _ in range(many(1, 10)):
         place()
         options = ["--epochs", 1, "--trials", trials, "--jobs", 8, "--name", "s", *EVERY_TRIAL]

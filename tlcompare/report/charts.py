@@ -109,7 +109,7 @@ def _interactive(chart: Chart) -> go.Figure:
     title = html.escape(chart.title) + (f"<br><sup>{html.escape(chart.note)}</sup>" if chart.note else "")
     figure.update_layout(
         title=title,
-        template="plotly_white",
+        template="none",
         xaxis={"title": chart.y_label if bars else chart.x_label, "type": "log" if chart.log_x else "-"},
         yaxis={"title": chart.x_label if bars else chart.y_label, "autorange": "reversed" if bars else True},
         showlegend=len(chart.series) > 1,

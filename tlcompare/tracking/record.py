@@ -209,7 +209,6 @@ def final_metrics(
 
 
 def _environment(compute: Compute) -> dict[str, Any]:
-    packages = ("torch", "torchvision", "timm", "mlflow", "numpy", "pillow", "scikit-learn")
     return {
         "tlcompare": __version__,
         "python": platform.python_version(),
@@ -217,7 +216,13 @@ def _environment(compute: Compute) -> dict[str, Any]:
         "device": compute.device_name,
         "precision": compute.precision,
         "threads": compute.threads,
-    } | {name: version(name) for name in packages}
+    } | _versions()
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    packages = ("torch", "torchvision", "timm", "mlflow", "numpy", "pillow", "scikit-learn")
+    return {name: version(name) for name in packages}
 
 
 def _note(
