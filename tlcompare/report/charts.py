@@ -114,6 +114,8 @@ def _interactive(chart: Chart) -> go.Figure:
         yaxis={"title": chart.x_label if bars else chart.y_label, "autorange": "reversed" if bars else True},
         showlegend=len(chart.series) > 1,
     )
+    figure.update_xaxes(zeroline=False)
+    figure.update_yaxes(zeroline=False, automargin=True)
     if chart.percent:
         figure.update_yaxes(tickformat=".1%")
     return figure
