@@ -59,6 +59,7 @@ _drawn: dict[str, bytes] = {}
 @contextlib.contextmanager
 def copied_figures():
     """The first figure of each name is drawn; those after it, in this process and its forks, are copies of that."""
+    from tlcompare.tracking import record
     from tlcompare.tracking.runs import RunLog
 
     def figure(log, path, made):
@@ -69,8 +70,20 @@ def copied_figures():
         with log._file(path) as file:
             file.write_bytes(_drawn[path])
 
+    def once(make):
+        made = []
+
+        def making(*arguments):
+            if not made:
+                made.append(make(*arguments))
+            return made[0]
+
+        return making
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RunLog, "figure", figure)
+        for name in ("learning_curves", "confusion"):
+            patch.setattr(record, name, once(getattr(record, name)))
         yield
 
 

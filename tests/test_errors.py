@@ -103,7 +103,7 @@ TRIGGERS = {
         {LITE} --unfreeze 1
         {LITE} --unfreeze first:0
     """,
-    "Backbones and weights": f"""
+    "Backbones and weights": """
         layers resnet51
         layers torchvision:resnet19
         layers timm:resnet51

@@ -44,7 +44,7 @@ def whole(count, before):
 
 
 def test_kills_at_random_moments(place, photos, many, survived):
-    left, trials = many(3, 100), many(12, 40)
+    left, trials = many(1, 100), many(6, 40)
     while left:
         place()
         before = {}
@@ -98,11 +98,11 @@ def counted(file):
 def test_kills_at_every_named_point(place, photos, many, survived):
     """The study comes first and the summary last; between, every sitting takes the sweep at most one trial further."""
     sides = ("before", "after")
-    trials, epochs_each = many((8, 2), (16, 3))
+    trials, epochs_each = many((4, 2), (16, 3))
     for _ in range(many(1, 10)):
         folder = place()
         deaths = [(*point, when) for point in POINTS for when in sides]
-        deaths = random.sample(deaths, many(8, len(deaths)))
+        deaths = random.sample(deaths, many(3, len(deaths)))
         options = ["--epochs", epochs_each, "--trials", trials, "--name", "s", "--pruner", "off", "--sampler", "random"]
         command = ["sweep", *MODEL, "--data", photos, *SMALL, *options]
         for death in sorted(deaths, key=lambda d: (d[1] != "create_study", d[1] == "leave_summary", random.random())):
@@ -167,7 +167,7 @@ def test_signals(place, photos, many, survived, number, code):
 def test_signals_within_a_statement(place, photos, many, survived, database, statements, number, code):
     options = ["--epochs", 2, "--trials", 3, "--name", "s", *EVERY_TRIAL]
     command = ["sweep", *MODEL, "--data", photos, *SMALL, *options]
-    for _ in range(many(2, 25)):
+    for _ in range(many(1, 25)):
         folder = place()
         at = random.randint(*statements)
         ended, seconds = end(begin(*command, before=struck(folder / database, number, at).__enter__))

@@ -127,6 +127,7 @@ def test_a_lost_device_or_process_costs_an_attempt(place, photos, many, survived
         survived(15, 2)
 
 
+@pytest.mark.slow
 def test_a_trial_whose_worker_is_killed_after_its_end_stays_as_it_is(place, photos, survived):
     place()
 
@@ -154,6 +155,7 @@ def test_a_trial_whose_worker_is_killed_after_its_end_stays_as_it_is(place, phot
     survived(15)
 
 
+@pytest.mark.slow
 def test_the_last_trial_is_run_again_when_the_others_are_done(place, photos, survived):
     """Its worker is killed after there was nothing left to do for the other one."""
     place()
@@ -249,7 +251,10 @@ def test_a_thousand_trials(place, photos, chaos, survived):
 
 @pytest.mark.parametrize(
     ("when", "jump"),
-    [("in a run", -3600), slow("in a run", 3600), slow("between trials", -3600), ("between trials", 3600)],
+    [
+        ("in a run", -3600),
+        *(slow(*jump) for jump in (("in a run", 3600), ("between trials", -3600), ("between trials", 3600))),
+    ],
 )
 def test_clock_jumps(place, photos, survived, when, jump):
     place()

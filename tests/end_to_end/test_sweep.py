@@ -502,12 +502,12 @@ def test_a_sweep_passes_every_image_through_the_frozen_layers_once(sweep, tmp_pa
 def test_heads_do_not_depend_on_those_that_train_with_them(sweep, tmp_path):
     """Several frozen trials in one go, and in two sittings."""
     space = tmp_path / "heads.yaml"
-    lines = [f"  - {{unfreeze: frozen, model: efficientnet_lite0, head_lr: 0.00{i + 1}}}" for i in range(3)]
+    lines = [f"  - {{unfreeze: frozen, model: timm:test_resnet, head_lr: 0.00{i + 1}}}" for i in range(3)]
     space.write_text("trials:\n" + "\n".join(lines) + "\n")
     options = ("--space", space, "--log-models", "none")
-    sweep(*options, "--name", "whole", model=MODEL)
-    sweep(*options, "--name", "parts", "--trials", 1, model=MODEL)
-    sweep(*options, "--name", "parts", "--trials", 3, model=MODEL)
+    sweep(*options, "--name", "whole")
+    sweep(*options, "--name", "parts", "--trials", 1)
+    sweep(*options, "--name", "parts", "--trials", 3)
     exact = [[r.data.metrics[m] for m in ("val/log_loss", "train/loss")] for r in children("whole")]
     assert [[r.data.metrics[m] for m in ("val/log_loss", "train/loss")] for r in children("parts")] == exact
     assert len({tuple(e) for e in exact}) == 3
