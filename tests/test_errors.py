@@ -375,7 +375,7 @@ def unreadable_folder(patch, served, url):
     def walk(folder, onerror, followlinks):
         onerror(PermissionError(errno.EACCES, "Permission denied", str(folder)))
 
-    patch.setattr("tlcompare.data.pixels.os", SimpleNamespace(**vars(os) | {"walk": walk}))
+    patch.setattr("tlcompare.data.folders.os", SimpleNamespace(**vars(os) | {"walk": walk}))
 
 
 def poisoned_hub(patch, served, url):

@@ -14,7 +14,7 @@ from tlcompare.backbones.registry import Backbone, get_backbone
 from tlcompare.backbones.weights import load_weights
 from tlcompare.config import RunConfig
 from tlcompare.data.images import Preprocessing
-from tlcompare.data.pixels import PixelStore, loose_images, open_store
+from tlcompare.data.pixels import PixelStore, open_store
 from tlcompare.data.sources import Source, find_source
 from tlcompare.data.splits import Split, contradictory, make_split, straddling
 from tlcompare.data.views import DEFAULT_VIEWS
@@ -189,14 +189,12 @@ def images_of(prepared: Prepared) -> str:
 
 def notes_on_data(prepared: Prepared) -> list[str]:
     """What is odd about the images, a sentence each."""
-    store, notes = prepared.store, []
+    store, notes = prepared.store, list(prepared.store.notes)
     if store.bad:
         notes.append(f"left out {len(store.bad)} unusable file(s), listed in left_out.json")
     given = {f.part for f in store.files}
     if "train" in given and "val" not in given:
         notes.append(f"the data has no val folder: {prepared.config.val_fraction:.0%} of train are kept for validation")
-    if loose := loose_images(prepared.source.root):
-        notes.append(f"warning: {len(loose)} image file(s) beside the class folders are not used, such as {loose[0]}")
     for why, groups in prepared.suspect_copies().items():
         notes.append(f"warning: {len(groups)} image(s) {why}, such as {' = '.join(groups[0])}; see suspect_copies.json")
     return notes

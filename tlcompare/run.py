@@ -20,7 +20,7 @@ from tlcompare.preparation import Prepared, Workbench, announce, prepare
 from tlcompare.progress import Reporter, reporting
 from tlcompare.tracking.models import log_dataset, log_model
 from tlcompare.tracking.record import EpochLog, final_metrics, log_end, log_predictions, log_start
-from tlcompare.tracking.runs import Pruned, RunLog, open_run, ready
+from tlcompare.tracking.runs import Pruned, RunLog, free_run, open_run, ready
 from tlcompare.tracking.signals import stop_if_asked
 from tlcompare.training.checkpoints import Checkpoint
 from tlcompare.training.epochs import Epoch, Fitted
@@ -56,6 +56,7 @@ def train(config: RunConfig, expected_digest: str | None = None) -> RunResult:
         UserError: anything a user can mend; the run, if it had begun, is marked failed with the reason.
     """
     ready()
+    free_run(config)
     with reporting(config.epochs) as reporter:
         workbench = Workbench()
         prepared = prepare(config, reporter, workbench)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.conftest import write_image
 from tlcompare.data.images import Preprocessing
-from tlcompare.data.pixels import list_files, open_store
+from tlcompare.data.pixels import open_store
 from tlcompare.data.sources import find_source
 from tlcompare.errors import DataError
 from tlcompare.files import cache_dir
@@ -199,13 +199,3 @@ def test_pixels_are_the_resized_image(folder):
     image = Image.open(folder / store.files[0].path)
     shown = np.asarray(image.resize((24, 24), Image.Resampling.BILINEAR, box=(2, 0, 38, 36)))
     assert np.array_equal(store.pixels[0], shown)
-
-
-def test_links_to_folders_are_followed_once(tmp_path):
-    for name in ("a", "b"):
-        write_image(tmp_path / "data" / name / "0.png", seed=ord(name), hue=0)
-    write_image(tmp_path / "elsewhere" / "1.png", seed=1, hue=1)
-    (tmp_path / "data" / "a" / "more").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "elsewhere" / "round").symlink_to(tmp_path / "elsewhere")
-    _, files = list_files(tmp_path / "data")
-    assert [f.path for f in files] == ["a/0.png", "a/more/1.png", "b/0.png"]

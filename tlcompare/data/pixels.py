@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
+from tlcompare.data.folders import ImageFile, list_images, printable
 from tlcompare.data.images import Preprocessing, content_hash, decode, large_ones_in_turn, square
 from tlcompare.data.sources import Source
 from tlcompare.errors import DataError
@@ -24,25 +25,6 @@ from tlcompare.files import cache_dir, locked, new_folder, sealed, sha256_of, un
 Progress = Callable[[int, int], None]
 _FORMAT = 2
 _CHUNK = 256
-_SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-}
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-_CLUTTER = {"thumbs.db", "desktop.ini"}
-
-
-@dataclass(frozen=True)
-class ImageFile:
-    """One file of a data set: its path below the root, class, and part (`""` if the data is not divided)."""
-
-    path: str
-    label: int
-    part: str
 
 
 @dataclass(frozen=True)
@@ -67,6 +49,7 @@ class PixelStore:
         pixels_sha256: of the pixels, in the order of the files.
         digest: of the images, labels and parts; the same at every image size.
         decoded: how many images were decoded to open this store; 0 if it was there already.
+        notes: what of the folder is not used, or was decided for the user, a sentence each.
     """
 
     name: str
@@ -78,6 +61,7 @@ class PixelStore:
     pixels_sha256: str
     digest: str
     decoded: int
+    notes: tuple[str, ...]
 
     @property
     def labels(self) -> tuple[int, ...]:
@@ -102,7 +86,8 @@ def open_store(
         DataError: no images, fewer than two classes, an empty class, or, with `error`, any file that is no
             usable image; the message lists all of them.
     """
-    classes, files = list_files(source.root)
+    listing = list_images(source.root)
+    classes, files = listing.classes, listing.files
     prints = _parallel(lambda f: _fingerprint(source.root / f.path), files)
     settings = {
         "format": _FORMAT,
@@ -123,7 +108,7 @@ def open_store(
             index, decoded = _read_index(folder), len(files)
     if index is None:
         raise DataError(f"the pixel store {folder} was damaged while it was written", "Check the disk, try again.")
-    store = _open(source.name, folder, index, preprocessing.size, decoded)
+    store = _open(source.name, folder, index, preprocessing.size, decoded, listing.notes)
     if store.bad and on_bad_image == "error":
         listed = "; ".join(f"{b.path}: {b.reason}" for b in store.bad)
         raise DataError(
@@ -134,86 +119,7 @@ def open_store(
     return store
 
 
-def list_files(root: Path) -> tuple[list[str], list[ImageFile]]:
-    """Class names and image files below `root`, in sorted order.
-
-    Raises:
-        DataError: no class folders, one class only, or an empty class.
-    """
-    parts = _divided(root) or {"": root}
-    classes = sorted({_printable(d.name) for top in parts.values() for d in _folders(top)})
-    if len(classes) < 2:
-        found = f'one class only, "{classes[0]}"' if classes else "no class folders"
-        raise DataError(f"{root} has {found}", "Put the images of each class into a folder of its own.")
-    label_of = {name: i for i, name in enumerate(classes)}
-    files = [
-        ImageFile(str(path.relative_to(root)), label_of[_printable(folder.name)], part)
-        for part, top in sorted(parts.items())
-        for folder in _folders(top)
-        for path in _files(folder)
-    ]
-    filled = {f.label for f in files}
-    empty = [name for name in classes if label_of[name] not in filled]
-    if empty:
-        raise DataError(
-            f"{'no images' if not files else 'empty class'} in {root}: {', '.join(empty)}",
-            "Add images or remove the folder.",
-        )
-    return classes, files
-
-
-def loose_images(root: Path) -> list[str]:
-    """Image files that lie beside the class folders, and so are in no class."""
-    tops = (_divided(root) or {"": root}).values()
-    loose = (p for top in tops for p in sorted(top.iterdir()) if p.is_file() and p.suffix.lower() in _SUFFIXES)
-    return [_printable(str(p.relative_to(root))) for p in loose]
-
-
-def _divided(root: Path) -> dict[str, Path]:
-    """Folders of train, val and test by part, if there are such folders with class folders in them."""
-    named = [d for d in _folders(root) if d.name.lower() in _SPLIT_FOLDERS and _folders(d)]
-    parts: dict[str, Path] = {}
-    for folder in named:
-        part = _SPLIT_FOLDERS[folder.name.lower()]
-        if part in parts:
-            raise DataError(
-                f'{root} has two folders for {part}: "{parts[part].name}" and "{folder.name}"', "Leave one of them."
-            )
-        parts[part] = folder
-    if parts and "train" not in parts:
-        raise DataError(
-            f"{root} has {' and '.join(d.name for d in named)} folders but no train folder",
-            "Add one, or name a folder of class folders.",
-        )
-    return parts
-
-
-def _folders(root: Path) -> list[Path]:
-    shown = [d for d in root.iterdir() if not d.name.startswith(".")]
-    if lost := [str(d) for d in shown if d.is_symlink() and not d.exists()]:
-        raise DataError(f"{', '.join(sorted(lost))} leads nowhere", "Mount what the link leads to, or remove it.")
-    return sorted(d for d in shown if d.is_dir())
-
-
-def _files(folder: Path) -> list[Path]:
-    """The files in a folder and in all below it, links to folders followed, each folder once."""
-    found: list[Path] = []
-    seen: set[str] = set()
-    for place, folders, names in os.walk(folder, onerror=_unreadable, followlinks=True):
-        if (real := os.path.realpath(place)) in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(place, name) for name in names if not name.startswith(".") and name.lower() not in _CLUTTER]
-    return sorted(found)
-
-
-def _unreadable(e: OSError) -> None:
-    raise DataError(f"the folder {e.filename} cannot be read: {e.strerror}", "Check its rights, or remove it.") from e
-
-
-def _parallel(work: Callable[[ImageFile], Any], files: list[ImageFile]) -> list[Any]:
+def _parallel(work: Callable[[ImageFile], Any], files: Sequence[ImageFile]) -> list[Any]:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(work, files))
 
@@ -233,8 +139,8 @@ def _is_special(path: Path) -> bool:
 def _build(
     folder: Path,
     root: Path,
-    classes: list[str],
-    files: list[ImageFile],
+    classes: Sequence[str],
+    files: Sequence[ImageFile],
     preprocessing: Preprocessing,
     progress: Progress | None,
 ) -> None:
@@ -265,7 +171,7 @@ def _build(
                 chunk = files[start : start + _CHUNK]
                 for file, loaded in zip(chunk, _parallel(load, chunk), strict=True):
                     if isinstance(loaded, str):
-                        bad.append(BadFile(_printable(file.path), loaded))
+                        bad.append(BadFile(printable(file.path), loaded))
                         continue
                     good.append(file)
                     hashes.append(loaded[0])
@@ -274,17 +180,13 @@ def _build(
                 if progress:
                     progress(start + len(chunk), len(files))
         index = {
-            "classes": classes,
+            "classes": list(classes),
             "files": [[f.path, f.label, f.part] for f in good],
             "hashes": hashes,
             "bad": [asdict(b) for b in bad],
             "pixels_sha256": digest.hexdigest(),
         }
         (temporary / "index.json").write_text(sealed(index), encoding="utf-8")
-
-
-def _printable(path: str) -> str:
-    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _read_index(folder: Path) -> dict[str, Any] | None:
@@ -296,7 +198,9 @@ def _read_index(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def _open(name: str, folder: Path, index: dict[str, Any], size: int, decoded: int) -> PixelStore:
+def _open(
+    name: str, folder: Path, index: dict[str, Any], size: int, decoded: int, notes: tuple[str, ...]
+) -> PixelStore:
     files = tuple(ImageFile(*entry) for entry in index["files"])
     shape = (len(files), size, size, 3)
     pixels = np.memmap(folder / "pixels.bin", np.uint8, "r", shape=shape) if files else np.empty(shape, np.uint8)
@@ -311,6 +215,7 @@ def _open(name: str, folder: Path, index: dict[str, Any], size: int, decoded: in
         pixels_sha256=index["pixels_sha256"],
         digest=hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32],
         decoded=decoded,
+        notes=notes,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from mlflow.entities import Run
 from tlcompare.errors import TrackingError, did_you_mean
 from tlcompare.escaping import uncell
 from tlcompare.files import first_line, is_of_the_machine, of_a_full_disk
-from tlcompare.tracking.runs import DEFAULT_EXPERIMENT
+from tlcompare.tracking.runs import experiment_name
 from tlcompare.tracking.store import client, remedy, shown_uri
 
 SWEEP = "tlcompare.sweep"
@@ -64,8 +63,8 @@ def runs_of_experiment(name: str | None) -> list[LoggedRun]:
     Raises:
         TrackingError: there is no such experiment.
     """
-    name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
     with readable():
+        name = experiment_name(name)
         experiment = client().get_experiment_by_name(name)
         if experiment is None:
             every = [e.name for e in client().search_experiments()]

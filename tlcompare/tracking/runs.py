@@ -12,19 +12,19 @@ import uuid
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import mlflow
 from matplotlib.figure import Figure
-from mlflow.entities import Run
+from mlflow.entities import Experiment, Run
 from mlflow.tracking.context.registry import resolve_tags
 
-from tlcompare.config import RunConfig, read_yaml
-from tlcompare.errors import TrackingError, UserError, without_credentials
+from tlcompare.config import RunConfig, checked, flag, read_yaml
+from tlcompare.errors import ConfigError, TrackingError, UserError, without_credentials
 from tlcompare.escaping import cells
-from tlcompare.files import first_line
+from tlcompare.files import expanded, first_line
 from tlcompare.tracking.alive import alive, died, settled
 from tlcompare.tracking.outbox import catch_up, kept, put, send
 from tlcompare.tracking.sending import Entry
@@ -42,7 +42,9 @@ from tlcompare.tracking.store import (
 )
 
 DEFAULT_EXPERIMENT = "tlcompare"
+STUDY_ID = "tlcompare.study_id"
 _ATTEMPT = "tlcompare.attempt"
+_TAKEN = ("tlcompare.state", "tlcompare.role")
 _RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")  # what MLflow calls a run that was given no name
 
 
@@ -186,7 +188,7 @@ def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[RunLog]:
 def _begin(config: RunConfig) -> str:
     """The run that `mlflow run` has opened, or a new one; returns its id."""
     name = run_name(config)
-    opened = opened_by_mlflow()
+    opened = opened_by_mlflow(config)
     if opened is None:
         return new_run(experiment_id(config), name, {})
     named = not _RANDOM_NAME.fullmatch(opened.info.run_name)
@@ -205,17 +207,28 @@ def new_run(experiment: str, name: str, tags: Mapping[str, str]) -> str:
     return str(made)
 
 
-def opened_by_mlflow() -> Run | None:
-    """The run that `mlflow run` has opened for this process, the first time this is asked.
+def opened_by_mlflow(config: RunConfig | None = None, study_id: str = "") -> Run | None:
+    """The run that `mlflow run` has opened for this process, the first time this is asked."""
+    run = free_run(config, study_id)
+    os.environ.pop("MLFLOW_RUN_ID", None)
+    return run
+
+
+def free_run(config: RunConfig | None = None, study_id: str = "") -> Run | None:
+    """The run that MLFLOW_RUN_ID names, which `mlflow run` sets, if what is done here can go into it.
+
+    Args:
+        config: what is going to be trained in it.
+        study_id: of the sweep whose run it is to be.
 
     Raises:
-        TrackingError: there is no such run.
+        TrackingError: there is no such run, it has ended, or it holds something else.
     """
-    run_id = os.environ.pop("MLFLOW_RUN_ID", None)
-    if run_id is None:
+    run_id = os.environ.get("MLFLOW_RUN_ID")
+    if not run_id:
         return None
     try:
-        return client().get_run(run_id)
+        run = client().get_run(run_id)
     except mlflow.MlflowException as e:
         if gone(e):
             raise
@@ -223,6 +236,37 @@ def opened_by_mlflow() -> Run | None:
             f"MLFLOW_RUN_ID is {run_id}, which {shown_uri()} does not have",
             "Unset it, or set MLFLOW_TRACKING_URI to its store.",
         ) from e
+    if problem := _not_free(run, config, study_id):
+        raise TrackingError(f"MLFLOW_RUN_ID is {run_id}, {problem}", "Unset it, and a run of its own is made.")
+    return run
+
+
+def _not_free(run: Run, config: RunConfig | None, study_id: str) -> str:
+    """Why nothing more can go into a run that something else has opened; empty if it can."""
+    if run.info.lifecycle_stage != "active":
+        return "a run that was deleted"
+    if run.info.status != "RUNNING":
+        return f"a run that has ended ({run.info.status})"
+    tags = run.data.tags
+    if any(name in tags for name in _TAKEN) and not (study_id and tags.get(STUDY_ID) == study_id):
+        return "a run that another command has filled"
+    for name, value in asdict(config).items() if config else ():
+        there = run.data.params.get(name)
+        if there is not None and not _means(name, there, value):
+            return f"a run with {flag(name)} {there}, not {value}"
+    return ""
+
+
+def _means(name: str, logged: str, value: Any) -> bool:
+    """Whether a parameter that was logged is this value of an option; what is chosen here may be anything."""
+    if value is None or logged == str(value):
+        return True
+    if name in ("data", "weights"):
+        return logged == str(expanded(str(value)).resolve())
+    try:
+        return bool(checked(name, logged) == value)
+    except ConfigError:
+        return False
 
 
 @contextmanager
@@ -244,17 +288,57 @@ def experiment_id(config: RunConfig) -> str:
         TrackingError: it was deleted, or its name cannot be.
         MlflowException: the store does not answer.
     """
-    name = config.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
+    name = experiment_name(config.experiment)
     try:
         with undivided():
-            return str(mlflow.set_experiment(name).experiment_id)
+            found = client().get_experiment_by_name(name) or _new_experiment(name)
+    except mlflow.MlflowException as e:
+        if gone(e):
+            raise
+        hint = "Take another --experiment."
+        raise TrackingError(f'the experiment "{name}" cannot be used: {first_line(e)}', hint) from e
+    if found.lifecycle_stage != "active":
+        raise TrackingError(
+            f'the experiment "{name}" was deleted',
+            f"Restore it: mlflow experiments restore -x {found.experiment_id}; or take another --experiment.",
+        )
+    return str(found.experiment_id)
+
+
+def experiment_name(given: str | None) -> str:
+    """The experiment that was given, else that of MLFLOW_EXPERIMENT_NAME or MLFLOW_EXPERIMENT_ID, else `tlcompare`.
+
+    Raises:
+        TrackingError: the variables name no experiment, or two.
+        MlflowException: the store does not answer.
+    """
+    name, number = os.environ.get("MLFLOW_EXPERIMENT_NAME"), os.environ.get("MLFLOW_EXPERIMENT_ID")
+    if given or not number:
+        return given or name or DEFAULT_EXPERIMENT
+    try:
+        found = str(client().get_experiment(number).name)
     except mlflow.MlflowException as e:
         if gone(e):
             raise
         raise TrackingError(
-            f'the experiment "{name}" cannot be used: {first_line(e)}',
-            "Restore it with mlflow experiments restore, or take another --experiment.",
+            f"MLFLOW_EXPERIMENT_ID is {number}, which {shown_uri()} does not have",
+            "Unset it, or set MLFLOW_TRACKING_URI to its store.",
         ) from e
+    if name and name != found:
+        raise TrackingError(
+            f'MLFLOW_EXPERIMENT_ID is {number}, the experiment "{found}", and MLFLOW_EXPERIMENT_NAME is "{name}"',
+            "Unset one of them.",
+        )
+    return found
+
+
+def _new_experiment(name: str) -> Experiment:
+    try:
+        return client().get_experiment(client().create_experiment(name))
+    except mlflow.MlflowException:
+        if made := client().get_experiment_by_name(name):  # by another process, just now
+            return made
+        raise
 
 
 def logged_config(uri: str) -> tuple[dict[str, Any], str]:

@@ -26,7 +26,8 @@ from tlcompare import serving
 from tlcompare.tracking.store import client
 
 _REQUIRED = "mlflow torch torchvision timm safetensors numpy pandas pillow pyyaml filelock".split()
-"""What a served model needs, in the versions that are installed here."""
+"""What a served model needs, in the versions that are installed here; what a version says of its build behind a +
+is not on the package index."""
 
 
 @dataclass(frozen=True)
@@ -50,31 +51,36 @@ def models_of(run_id: str) -> list[Any]:
     return list(client().search_logged_models([experiment], filter_string=f"source_run_id = '{run_id}'"))
 
 
+def _log(run_id: str, **what: Any) -> None:
+    """What is sent is there when this returns, whatever MLFLOW_ENABLE_ASYNC_LOGGING says."""
+    client().log_batch(run_id, **what, synchronous=True)
+
+
 def _params(run_id: str, entry: Entry) -> None:
     """Parameters, but those that are there: `mlflow run` logs some itself."""
     there = client().get_run(run_id).data.params
     new = [Param(k, v) for k, v in entry.body.items() if k not in there]
     for start in range(0, len(new), 100):
-        client().log_batch(run_id, params=new[start : start + 100])
+        _log(run_id, params=new[start : start + 100])
 
 
 def _tags(run_id: str, entry: Entry) -> None:
     tags = [RunTag(k, v) for k, v in entry.body.items()]
     for start in range(0, len(tags), 100):
-        client().log_batch(run_id, tags=tags[start : start + 100])
+        _log(run_id, tags=tags[start : start + 100])
 
 
 def _metrics(run_id: str, entry: Entry) -> None:
     metrics = [Metric(**m) for m in entry.body["metrics"]]
     for start in range(0, len(metrics), 1000):
-        client().log_batch(run_id, metrics=metrics[start : start + 1000])
+        _log(run_id, metrics=metrics[start : start + 1000])
 
 
 def _scores(run_id: str, entry: Entry) -> None:
     """Metrics that are tied to the data they were measured on and, if the run has one, to its model."""
     models = models_of(run_id)
     tied = {"model_id": models[0].model_id, "run_id": run_id} if models else {}
-    client().log_batch(run_id, metrics=[Metric(**m, **tied) for m in entry.body["metrics"]])
+    _log(run_id, metrics=[Metric(**m, **tied) for m in entry.body["metrics"]])
 
 
 def _files(run_id: str, entry: Entry) -> None:
@@ -111,7 +117,7 @@ def _model(run_id: str, entry: Entry) -> None:
             code_paths=[str(Path(tlcompare.__file__).parent)],
             signature=_signature(),
             input_example=_example(),
-            pip_requirements=[f"{name}=={version(name)}" for name in _REQUIRED],
+            pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in _REQUIRED],
             mlflow_model=Model(
                 artifact_path=logged.artifact_location,
                 model_uuid=logged.model_id,

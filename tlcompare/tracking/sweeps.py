@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from tlcompare.errors import TrackingError, without_credentials
 from tlcompare.files import cache_dir, locked
 from tlcompare.tracking.outbox import forget
 from tlcompare.tracking.reading import ROLE, SWEEP, LoggedRun, readable, replicates_of, trials_of
-from tlcompare.tracking.runs import RunLog, experiment_id, new_run, opened_by_mlflow
+from tlcompare.tracking.runs import STUDY_ID, RunLog, experiment_id, new_run, opened_by_mlflow
 from tlcompare.tracking.sending import models_of
 from tlcompare.tracking.store import client
 
@@ -44,15 +45,15 @@ def open_sweep(name: str, study_id: str, config: RunConfig) -> SweepLog:
     """A sweep's run for a study that has none yet: the one that `mlflow run` opened, one that an attempt that broke off
     has made, or a new one in the experiment."""
     with readable():
-        tags = {SWEEP: name, ROLE: "sweep", "tlcompare.study_id": study_id}
-        opened = opened_by_mlflow()
+        tags = {SWEEP: name, ROLE: "sweep", STUDY_ID: study_id}
+        opened = opened_by_mlflow(study_id=study_id)
         if opened is not None:
             client().update_run(opened.info.run_id, name=name)
             log = SweepLog(opened.info.run_id)
             log.tags(tags)
             return log
         experiment = experiment_id(config)
-        made = client().search_runs([experiment], f"tags.`tlcompare.study_id` = '{study_id}'")
+        made = client().search_runs([experiment], f"tags.`{STUDY_ID}` = '{study_id}'")
         return SweepLog(made[0].info.run_id if made else new_run(experiment, name, tags))
 
 
@@ -63,8 +64,10 @@ def reopen_sweep(run_id: str) -> SweepLog:
         TrackingError: this store does not have it.
     """
     with readable():
-        client().update_run(run_id, status="RUNNING")
+        if os.environ.get("MLFLOW_RUN_ID") == run_id:
+            del os.environ["MLFLOW_RUN_ID"]
         opened = opened_by_mlflow()
+        client().update_run(run_id, status="RUNNING")
         if opened is None:
             return SweepLog(run_id)
         client().set_tag(opened.info.run_id, "mlflow.note.content", f"Goes on with the sweep in run {run_id}.")
