@@ -23,7 +23,7 @@ from tlcompare.features.backbone import SharedBackbone
 from tlcompare.features.speed import faster_precision
 from tlcompare.freezing.layers import LayerList, trace
 from tlcompare.freezing.strategy import FreezePlan, make_plan
-from tlcompare.machine.device import Compute, choose_compute
+from tlcompare.machine.device import Compute, choose_compute, require_compiler
 from tlcompare.progress import Reporter
 from tlcompare.training.heads import TrainedHead
 
@@ -31,6 +31,8 @@ _NOT_CONFIGURATION = (
     "unfreeze data on_bad_image val_fraction test_fraction split_seed val_seed seed device threads "
     "cache_gb compile score_test experiment run_name"
 ).split()
+_FEW = 100
+"""Validation images of which each moves the accuracy by more than a hundredth."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,9 @@ def prepare(config: RunConfig, reporter: Reporter, workbench: Workbench) -> Prep
         UserError: any option, strategy, image or weight that cannot be used.
     """
     compute = choose_compute(config)
+    if config.compile:
+        reporter.doing("looking for a compiler")
+        require_compiler(compute.device)
     backbone = get_backbone(config.model).at_size(config.image_size)
     shared = workbench.backbone(backbone, config, compute.device, reporter)
     source = workbench.source(config.data)
@@ -192,6 +197,8 @@ def notes_on_data(prepared: Prepared) -> list[str]:
     store, notes = prepared.store, list(prepared.store.notes)
     if store.bad:
         notes.append(f"left out {len(store.bad)} unusable file(s), listed in left_out.json")
+    if (count := len(prepared.split.val)) < _FEW:
+        notes.append(f"warning: {count} validation images: each is {1 / count:.1%} of the accuracy that is shown")
     given = {f.part for f in store.files}
     if "train" in given and "val" not in given:
         notes.append(f"the data has no val folder: {prepared.config.val_fraction:.0%} of train are kept for validation")

@@ -39,6 +39,7 @@ _MOST_IMAGES, _MOST_BYTES, _MOST_PIXELS = 256, 64 * 2**20, 2 * MAX_PIXELS
 """In one request to a server."""
 TAKE_URI = "Take the URI from the run's page."
 _RESTORE = "Restore it, or train it again."
+_URL_SAFE = str.maketrans("-_", "+/")
 _TAKES = "Give bytes, base64, a path, or a uint8 array (H, W, 3)."
 
 
@@ -156,7 +157,7 @@ def _digest(description: Mapping[str, Any]) -> str:
 with warnings.catch_warnings(record=True):
 
     class ImageClassifier(PythonModel):  # type: ignore[misc]
-        """What `mlflow models serve` loads: a column `image` of files' bytes in, a row of classes each out."""
+        """What `mlflow models serve` loads: a column `image` of files in base64 in, a row of classes each out."""
 
         def load_context(self, context: Any) -> None:
             self._predictor = load(Path(context.artifacts["model"]))
@@ -213,11 +214,22 @@ def _bytes_of(image: Any) -> bytes:
     if isinstance(image, str | Path) and not _behind_a_server() and _is_file(image):
         return Path(image).read_bytes()
     if isinstance(image, str):
-        try:
-            return base64.b64decode(image, validate=True)
-        except ValueError as e:
-            raise DataError("text that is neither base64 nor the path of a file", _TAKES) from e
+        return _decoded(image)
     raise DataError(f"{image!r:.60} is no image", _TAKES)
+
+
+def _decoded(text: str) -> bytes:
+    """What base64 text stands for: in either alphabet, with or without padding, line breaks or a `data:` in front."""
+    start, comma, rest = text.partition(",")
+    if comma and start.startswith("data:"):
+        if not start.endswith(";base64"):
+            raise DataError(f"a data URI that is not base64: {start[:40]}", _TAKES)
+        text = rest
+    plain = "".join(text.split()).rstrip("=").translate(_URL_SAFE)
+    try:
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except ValueError as e:
+        raise DataError("text that is neither base64 nor the path of a file", _TAKES) from e
 
 
 def _is_file(text: str | Path) -> bool:

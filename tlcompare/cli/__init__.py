@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import io
+import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
@@ -72,6 +74,13 @@ def _show_traceback(ctx: click.Context) -> None:
         click.echo(harmless(without_credentials(traceback.format_exc())), err=True)
 
 
+def _print_anything() -> None:
+    """What the terminal's encoding does not have is written out, where it would end the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
 class _Group(click.Group):
     """Turns a user's mistake into one line; `--debug`, anywhere on the line, shows the traceback."""
 
@@ -82,6 +91,7 @@ class _Group(click.Group):
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        _print_anything()
         try:
             with _one_line(), terminable():
                 return super().invoke(ctx)

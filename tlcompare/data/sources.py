@@ -220,6 +220,8 @@ def _write_torchvision(name: str, folder: Path) -> None:
 
 def _torchvision_splits(kind: Any, name: str) -> Iterator[tuple[str, Any]]:
     parameters = inspect.signature(kind).parameters
+    if "root" not in parameters:
+        raise DataError(f"torchvision's {name} is no data set that is published", _OWN_FOLDER)
     root = cache_dir() / "downloads" / name
     root.mkdir(parents=True, exist_ok=True)
     shared: dict[str, Any] = {"root": str(root)}
@@ -242,7 +244,8 @@ def _torchvision_splits(kind: Any, name: str) -> Iterator[tuple[str, Any]]:
             if split == "train":
                 raise DataError(f"torchvision's {name} cannot be opened: {first_line(e)}", _OWN_FOLDER) from e
         except (RuntimeError, OSError, TypeError) as e:
-            raise DataError(f"torchvision's {name} cannot be had: {first_line(e)}", _NETWORK) from e
+            hint = _NETWORK if "download" in shared else _OWN_FOLDER
+            raise DataError(f"torchvision's {name} cannot be had: {first_line(e)}", hint) from e
 
 
 def _class_name(images: Any, label: int) -> str:

@@ -106,7 +106,7 @@ class _Clocked(fx.Interpreter):
 
 def _measure_speed(layers: LayerList, compute: Compute) -> Speed:
     side = layers.image_size
-    x = torch.rand(max(min(_PIXELS // side**2, 8), 1), 3, side, side, device=compute.device)
+    x = torch.rand(max(min(_PIXELS // side**2, 8), 2), 3, side, side, device=compute.device)  # norms may need two
     x = x.contiguous(memory_format=torch.channels_last)
     network = deepcopy(layers.network).to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     inference = folded(network)

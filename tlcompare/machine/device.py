@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import platform
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 
 from tlcompare.config import RunConfig
 from tlcompare.errors import ConfigError
+from tlcompare.files import first_line, root_of
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,22 @@ def choose_compute(config: RunConfig) -> Compute:
     torch.backends.cudnn.deterministic = True
     precision = config.precision or ("bf16" if native_bf16(device) else "fp32")
     return Compute(device, precision, torch.get_num_threads())
+
+
+@functools.cache
+def require_compiler(device: str) -> None:
+    """Check that torch.compile works here, before anything rests on it.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    try:
+        torch.compile(lambda x: x + 1)(torch.zeros(2, device=device))
+    except Exception as e:  # whatever a compiler or what looks for one raises
+        raise ConfigError(
+            f"--compile: torch cannot compile here: {first_line(root_of(e))}",
+            "Install a C++ compiler such as g++, or set CXX to one; or leave --compile out.",
+        ) from e
 
 
 def share_of_threads(parallel: int) -> int:

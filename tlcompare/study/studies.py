@@ -86,9 +86,8 @@ class Studies:
     def __init__(self, url: str) -> None:
         self.url = url
         try:
-            with usable(url):
-                self.storage = wholly(optuna.storages.get_storage(url))
-        except (ImportError, OSError, ValueError) as e:
+            self.storage = wholly(optuna.storages.get_storage(url))
+        except Exception as e:  # whatever Optuna, the migrations of its tables or a database's driver raise
             raise _unusable(url, e) from e
 
     def names(self) -> list[str]:
@@ -219,6 +218,10 @@ def usable(url: str) -> Iterator[None]:
 def _unusable(url: str, e: Exception) -> StudyError:
     hint = "--storage takes a URL such as sqlite:///optuna.db or postgresql://HOST/NAME."
     why, hint = of_a_full_disk(root_of(e), hint)
+    if "no longer compatible with the table schema" in str(e):
+        older = "storage upgrade" in str(e)
+        why = f"its tables are those of {'an older' if older else 'a newer'} Optuna"
+        hint = f"Make a copy of it, then: optuna storage upgrade --storage {shown(url)}" if older else "Upgrade Optuna."
     return StudyError(f"the study storage {shown(url)} cannot be used: {why}", hint)
 
 

@@ -56,10 +56,13 @@ def client() -> MlflowClient:
 
     Raises:
         TrackingError: the address is none of a store, or of one that cannot be opened.
+        MlflowException: it does not answer for now.
     """
     try:
         return _client(tracking_uri())
-    except (ImportError, SQLAlchemyError, ValueError) as e:
+    except Exception as e:  # whatever MLflow, the migrations of its tables or a database's driver raise
+        if isinstance(e, mlflow.MlflowException) and gone(e):
+            raise
         raise unusable(e) from e
 
 
@@ -200,4 +203,13 @@ def unusable(e: Exception) -> TrackingError:
     """The error to raise for a store that failed."""
     hint = f"Install that package. {remedy()}" if isinstance(e, ImportError) else remedy()
     why, hint = of_a_full_disk(e, hint)
+    if "mlflow db upgrade" in str(e):
+        why = "its tables are those of another version of MLflow"
+        hint = f"Make a copy of it, then: mlflow db upgrade {shown_uri()}; or take that other version."
+    elif "MLFLOW_ALLOW_FILE_STORE" in str(e):
+        why = "it is a folder of files, which MLflow no longer writes to"
+        hint = (
+            "Copy it into a database: mlflow migrate-filestore --source mlruns --target sqlite:///mlflow.db; or leave it "
+            "where it is and begin one: MLFLOW_TRACKING_URI=sqlite:///mlflow.db"
+        )
     return TrackingError(f"the tracking store {shown_uri()} cannot be used: {why}", hint)
