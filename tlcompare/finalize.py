@@ -29,12 +29,13 @@ from tlcompare.tracking.sweeps import alone_with, has_model
 from tlcompare.training.evaluate import predict, score
 
 
-def finalize(sweep: str, again: bool = False) -> str:
+def finalize(sweep: str, again: bool = False, data: str | None = None) -> str:
     """Score every replicate of a sweep on the sealed test images, and mark the sweep as opened.
 
     Args:
         sweep: its name.
         again: score also runs that were made after the test set was opened.
+        data: where the images of the sweep are now; None is where they were.
 
     Returns:
         What there is to say of it, in a few lines.
@@ -61,18 +62,18 @@ def finalize(sweep: str, again: bool = False) -> str:
         return f"The test set of {sweep} was {opened}. Its scores stand; nothing was scored again."
     workbench = Workbench()
     with reporting(len(todo)) as reporter, terminable(), alone_with(parent.run_id):
-        own_split = _require_ready(todo, reporter, workbench)
+        own_split = _require_ready(todo, reporter, workbench, data)
         if seen := opened_elsewhere(runs[0], parent.run_id, own_split):
             reporter.say(f"warning: {seen} other run(s) had already been scored on these test images")
         if not opened or added:
             _mark(parent, runs)
-        _score(todo, reporter, workbench)
+        _score(todo, reporter, workbench, data)
     how = "opened" if not opened else "opened again" if added else f"{opened}; what was left is scored now"
     rest = f" {len(evidence.left_out)} runs without a counterpart were not scored." if evidence.left_out else ""
     return f"The test set of {sweep} was {how}: {len(todo)} runs of {len(evidence.contenders)} configurations.{rest}"
 
 
-def _require_ready(runs: Sequence[LoggedRun], reporter: RunReporter, workbench: Workbench) -> bool:
+def _require_ready(runs: Sequence[LoggedRun], reporter: RunReporter, workbench: Workbench, data: str | None) -> bool:
     """Check, before anything is opened, that models and images are there; whether the data came with its test images.
 
     Raises:
@@ -81,7 +82,7 @@ def _require_ready(runs: Sequence[LoggedRun], reporter: RunReporter, workbench: 
     for run in runs:
         if not has_model(run.run_id):
             raise TrackingError(f"run {run.run_id} has no model to score", "Delete the run, and replicate again.")
-    images, _ = _test_images(runs[0], reporter, workbench)
+    images, _ = _test_images(runs[0], reporter, workbench, data)
     return any(f.part == "test" for f in images.store.files)
 
 
@@ -109,11 +110,11 @@ def _user() -> str:
         return f"user {os.getuid()}"
 
 
-def _score(runs: Sequence[LoggedRun], reporter: RunReporter, workbench: Workbench) -> None:
+def _score(runs: Sequence[LoggedRun], reporter: RunReporter, workbench: Workbench, data: str | None) -> None:
     for number, run in enumerate(runs):
         stop_if_asked()
         reporter.counting("scoring on the test images", number, len(runs))
-        images, test = _test_images(run, reporter, workbench)
+        images, test = _test_images(run, reporter, workbench, data)
         model = load_model(f"runs:/{run.run_id}/model").model.to(images.device)
         stream = Stream(images, None, None, choose_compute(RunConfig(device=images.device)), test)
         probabilities = predict(model, stream, test)
@@ -125,19 +126,21 @@ def _score(runs: Sequence[LoggedRun], reporter: RunReporter, workbench: Workbenc
     reporter.counting("scoring on the test images", len(runs), len(runs))
 
 
-def _test_images(run: LoggedRun, reporter: RunReporter, workbench: Workbench) -> tuple[Images, Indices]:
+def _test_images(
+    run: LoggedRun, reporter: RunReporter, workbench: Workbench, data: str | None
+) -> tuple[Images, Indices]:
     """The images of a run, on this machine's device, and which of them are the test images.
 
     Raises:
         DataError: they are no longer those that the run was trained on, or none are for testing.
     """
     options, digest = logged_config(f"runs:/{run.run_id}")
-    config = resolve(options, {"device": "auto"})
+    config = resolve(options, {"device": "auto"}, {"data": data} if data else {})
     backbone = get_backbone(config.model).at_size(config.image_size)
     source = workbench.source(config.data)
     store, split = images_and_split(config, backbone, source, reporter, workbench)
     if store.digest != digest:
-        raise DataError(f"the images in {source.root} are no longer those that were trained on", "Restore them.")
+        raise DataError(f"the images in {source.root} are not those that were trained on", "Restore them.")
     if not len(split.test):
         raise DataError(f"{source.root} has no test images", "Add a test folder; validation images are no substitute.")
     device = choose_compute(config).device

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from tlcompare.cli.options import PREPARING, Command, some_options
+from tlcompare.cli.options import MOVED, PREPARING, Command, some_options
 from tlcompare.config import resolve
 from tlcompare.errors import ConfigError
 
@@ -163,7 +163,8 @@ def pick(
 @click.command()
 @click.option("--sweep", required=True, help="Name of the sweep.")
 @click.option("--again", is_flag=True, help="Score also runs that were made after the test set was opened.")
-def finalize(sweep: str, again: bool) -> None:
+@click.option("--data", metavar="DIR", help=MOVED)
+def finalize(sweep: str, again: bool, data: str | None) -> None:
     """Open the sealed test set of a sweep: score all replicates of its finalists on it, once.
 
     The sweep is marked as opened, with the date and by whom. What is chosen after that is no longer independent of the
@@ -175,7 +176,7 @@ def finalize(sweep: str, again: bool) -> None:
     try:
         from tlcompare.finalize import finalize as open_test
 
-        click.echo(open_test(sweep, again))
+        click.echo(open_test(sweep, again, data))
     except KeyboardInterrupt:
         click.echo("Interrupted. Runs that were scored stay so; the same command goes on with the others.", err=True)
         sys.exit(130)

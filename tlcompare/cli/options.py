@@ -39,6 +39,8 @@ SWITCH: dict[str, Any] = {
 }
 """Settings of an option that is on when it stands alone, and takes a value as `mlflow run` gives one."""
 
+MOVED = "Where the images of the sweep are now, if they were moved. [default: where they were]"
+
 PREPARING = (
     "model data weights image_size on_bad_image val_fraction test_fraction split_seed seed device threads experiment "
     "run_name"

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from tlcompare.cli.options import SWITCH, either_spelling, fixing_options, listed, seconds
+from tlcompare.cli.options import MOVED, SWITCH, either_spelling, fixing_options, listed, seconds
 from tlcompare.config import resolve
 from tlcompare.files import expanded
 from tlcompare.study.space import SAMPLERS
@@ -159,7 +159,7 @@ def sweep(
         if seeds is not None:
             from tlcompare.study.replicate import replicate as run_again
 
-            click.echo(run_again(swept.name, _TOP, seeds, jobs=jobs or 1))
+            click.echo(run_again(swept.name, _TOP, seeds, jobs=jobs or 1, data=fixed.get("data")))
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -182,7 +182,8 @@ def sweep(
     help="Divide training and validation images anew for each seed; the sealed test images stay.",
 )
 @either_spelling("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Runs at a time.")
-def replicate(sweep: str, top: int, seeds: int, resplit: bool, jobs: int) -> None:
+@either_spelling("--data", metavar="DIR", help=MOVED)
+def replicate(sweep: str, top: int, seeds: int, resplit: bool, jobs: int, data: str | None) -> None:
     """Run the best configurations of a sweep, and its baselines, with further seeds.
 
     The seeds are the same for all configurations, so that they are compared in pairs, and none that the sweep has
@@ -195,7 +196,7 @@ def replicate(sweep: str, top: int, seeds: int, resplit: bool, jobs: int) -> Non
     from tlcompare.study.replicate import replicate as run_again
 
     try:
-        click.echo(run_again(sweep, top, seeds, resplit=resplit, jobs=jobs))
+        click.echo(run_again(sweep, top, seeds, resplit=resplit, jobs=jobs, data=data))
     except KeyboardInterrupt:
         sys.exit(130)
 

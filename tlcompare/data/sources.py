@@ -117,7 +117,8 @@ def require_known(data: str) -> None:
     if data in ("digits", "flowers") or data.startswith("torchvision:") or root.is_dir():
         return
     with suppress(OSError):
-        beside = [str(Path(data).with_name(p.name)) for p in root.parent.iterdir() if p.is_dir() and not root.exists()]
+        if not root.exists():
+            beside = [str(Path(data).with_name(p.name)) for p in root.parent.iterdir() if _may_hold_classes(p)]
     what = "is a file, not a folder" if root.is_file() else "is no folder"
     raise DataError(
         f'--data "{data}" {what}',
@@ -126,6 +127,15 @@ def require_known(data: str) -> None:
     )
 
 
+def _may_hold_classes(folder: Path) -> bool:
+    return folder.is_dir() and any(inner.is_dir() for inner in folder.iterdir())
+
+
+_CLASSIFICATION = (
+    "CIFAR10 CIFAR100 Caltech101 Caltech256 Country211 DTD EuroSAT FGVCAircraft FashionMNIST Flowers102 Food101 GTSRB "
+    "Imagenette KMNIST MNIST OxfordIIITPet PCAM QMNIST RenderedSST2 SEMEION STL10 SUN397 SVHN StanfordCars USPS"
+).split()
+"""Data sets of torchvision that can be suggested: of images with one class each, and published."""
 _MIRRORING_CHANGES = (
     "MNIST",
     "EMNIST",
@@ -206,8 +216,8 @@ def _write_torchvision(name: str, folder: Path) -> None:
 
     kind = getattr(zoo, name, None)
     if not inspect.isclass(kind) or not issubclass(kind, zoo.VisionDataset) or kind is zoo.VisionDataset:
-        near = did_you_mean(name, zoo.__all__)
-        raise DataError(f'torchvision has no data set "{name}"', f"{near} torchvision.datasets lists all.".strip())
+        hint = did_you_mean(name, _CLASSIFICATION) or f"There are {', '.join(_CLASSIFICATION)} and others."
+        raise DataError(f'torchvision has no data set "{name}"', hint)
     for split, images in _torchvision_splits(kind, name):
         for i, item in enumerate(images):
             image, label = item if isinstance(item, tuple) and len(item) == 2 else (None, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -272,12 +273,23 @@ def _matching(listed: tuple[Layer, ...], term: str) -> list[Layer]:
         ) from e
     matching = [x for x in listed if pattern.fullmatch(x.name)]
     if not matching:
-        near = did_you_mean(pattern.pattern.replace("\\", ""), [x.name for x in listed])
+        names = [x.name for x in listed if x.parameters]
+        near = did_you_mean(term, [f"re:{re.escape(name)}" for name in names])
         raise StrategyError(
-            f'"{term}" matches no layer; a pattern must match a whole name, such as "{listed[-2].name}"',
+            f'"{term}" matches no layer; a pattern must match a whole name, such as "{names[-1]}"',
             near or "See `tlcompare layers MODEL` for the names.",
         )
     return matching
+
+
+def _kinds(layers: LayerList) -> list[str]:
+    """Those of `bn` and `bias` that train anything in this backbone."""
+    found = []
+    for kind in ("bn", "bias"):
+        with suppress(StrategyError):
+            make_plan(layers, kind, classes=2)
+            found.append(kind)
+    return found
 
 
 def _block_range(layers: LayerList, term: str) -> tuple[str, ...]:
@@ -292,6 +304,6 @@ def _block_range(layers: LayerList, term: str) -> tuple[str, ...]:
             return blocks[blocks.index(first) : blocks.index(last) + 1]
     raise StrategyError(
         f'"{term}" is no block of {layers.backbone}',
-        f"{did_you_mean(term, [*blocks, 'frozen', 'all', 'bn', 'bias'])} Blocks: {', '.join(blocks)}. "
+        f"{did_you_mean(term, [*blocks, 'all', *_kinds(layers)])} Blocks: {', '.join(blocks)}. "
         f"A strategy is one of {GRAMMAR}.".strip(),
     )

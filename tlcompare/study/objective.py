@@ -52,12 +52,14 @@ def make_objectives(maximize: Sequence[str], minimize: Sequence[str]) -> tuple[O
                 f'"{objective.metric}" cannot be an objective: a sweep never reads the test set',
                 f'Take "val/{objective.metric.removeprefix("test/")}".',
             )
+        wrong = _LESS_IS_BETTER if objective.maximize else _MORE_IS_BETTER
+        sensible = [metric for metric in METRICS if metric not in wrong]
         if objective.metric not in METRICS:
             raise ConfigError(
                 f'no metric "{objective.metric}"',
-                f"{did_you_mean(objective.metric, METRICS)} There are {', '.join(METRICS)}.".strip(),
+                f"{did_you_mean(objective.metric, sensible)} There are {', '.join(sensible)}.".strip(),
             )
-        if objective.metric in (_LESS_IS_BETTER if objective.maximize else _MORE_IS_BETTER):
+        if objective.metric in wrong:
             less, right = ("less", "--minimize") if objective.maximize else ("more", "--maximize")
             raise ConfigError(f"{less} of {objective.metric} is better", f"Take {right} {objective.metric}.")
     names = [o.metric for o in named]

@@ -10,7 +10,8 @@ from typing import Any
 from tlcompare.backbones.registry import get_backbone
 from tlcompare.backbones.weights import read_state
 from tlcompare.config import RunConfig, checked, flag, presets, resolve
-from tlcompare.errors import ConfigError, StudyError, WeightsError
+from tlcompare.data.sources import require_known
+from tlcompare.errors import ConfigError, DataError, StudyError, WeightsError
 from tlcompare.files import expanded
 from tlcompare.machine.device import share_of_threads
 from tlcompare.preparation import Prepared, Workbench, images_of, notes_on_data, prepare
@@ -135,6 +136,7 @@ def make_plan(request: Request, kept: Definition | None, limits: Mapping[str, An
     definition = kept or _define(request, objectives, say)
     if kept is not None:
         _require_same(request, kept)
+        definition = _where_it_is_now(kept, request)
         objectives = make_objectives(kept.maximize, kept.minimize)
     space = parse_space(definition.space, definition.space_name, definition.space_name)
     if request.probe and space.trials:
@@ -293,6 +295,26 @@ def _at_hand(
     return taken
 
 
+def _where_it_is_now(kept: Definition, request: Request) -> Definition:
+    """The definition of a sweep whose data may have moved; whether it is the same is seen from its digest.
+
+    Raises:
+        StudyError: it is not where it was.
+    """
+    given = _settled(request.options or {})
+    options = dict(kept.options) | ({"data": given["data"]} if "data" in given else {})
+    try:
+        require_known(str(options["data"]))
+    except DataError as e:
+        if "data" in given:
+            raise
+        raise StudyError(
+            f'the images of the sweep "{request.name}" are no longer in {options["data"]}',
+            "Say where they are now: --data DIR",
+        ) from e
+    return replace(kept, options=options)
+
+
 def _require_same(request: Request, kept: Definition) -> None:
     """Check that nothing asked for contradicts the definition of the sweep that goes on.
 
@@ -305,6 +327,8 @@ def _require_same(request: Request, kept: Definition) -> None:
     if request.models and set(request.models) != set(kept.models):
         problems.append(f"--model {','.join(kept.models)}, not {','.join(request.models)}")
     for name, value in _settled(request.options or {}).items():
+        if name == "data" and Path(str(kept.options["data"])).is_absolute():
+            continue  # a folder, which may have moved
         before = getattr(resolve(kept.options), name)
         if checked(name, value) != before:
             problems.append(f"{flag(name)} {'auto' if before is None else before}, not {value}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +35,9 @@ class Choice:
     config: RunConfig
 
 
-def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: int = 1) -> str:
+def replicate(
+    sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: int = 1, data: str | None = None
+) -> str:
     """Run the best configurations of a sweep, and its baselines, with seeds that it has not chosen by.
 
     All get the same seeds, so that they can be compared in pairs. Runs that are there already are not repeated.
@@ -45,6 +48,7 @@ def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: 
         seeds: how many seeds each.
         resplit: divide training and validation images anew for each seed; the sealed test images stay.
         jobs: runs at a time.
+        data: where the images of the sweep are now; None is where they were.
 
     Returns:
         What there is to say of it, in a few lines.
@@ -55,7 +59,7 @@ def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: 
     """
     ready()
     parent = sweep_run(sweep)
-    chosen, others = _choose(trials_of(parent.run_id), sweep, top)
+    chosen, others = _choose(trials_of(parent.run_id), sweep, top, data)
     first = _FIRST_SEED + int(min(c.config.seed for c in chosen))
     wanted = [
         (c, replace(c.config, seed=seed, val_seed=seed if resplit else c.config.val_seed, run_name=None))
@@ -63,6 +67,7 @@ def replicate(sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: 
         for c in chosen
     ]
     again = f"tlcompare replicate --sweep {sweep} --top {top} --seeds {seeds}{' --resplit' if resplit else ''}"
+    again += f" --data {shlex.quote(data)}" if data else ""
     with viewing() as view, terminable(), alone_with(parent.run_id):
         if warning := warning_if_opened(parent):
             view.say(warning)
@@ -123,15 +128,15 @@ def _prepared(
     first = {config.model: config for config in reversed(missing)}
     prepared = {model: prepare(config, Quiet(view.say), workbench) for model, config in first.items()}
     digest = next(r.params["data_digest"] for r in trials_of(parent.run_id) if "data_digest" in r.params)
-    if any(p.store.digest != digest for p in prepared.values()):
+    if odd := [p.source.root for p in prepared.values() if p.store.digest != digest]:
         raise StudyError(
-            f'the images are no longer those of the sweep "{sweep}"',
+            f'the images in {odd[0]} are not those of the sweep "{sweep}"',
             "Restore them: replicates on other images prove nothing about it.",
         )
     return prepared
 
 
-def _choose(trials: Sequence[LoggedRun], sweep: str, top: int) -> tuple[list[Choice], int]:
+def _choose(trials: Sequence[LoggedRun], sweep: str, top: int, data: str | None) -> tuple[list[Choice], int]:
     """The baselines that finished, and the `top` configurations with the best mean validation accuracy; and how many
     of these are no baselines."""
     groups: dict[str, list[LoggedRun]] = {}
@@ -147,7 +152,7 @@ def _choose(trials: Sequence[LoggedRun], sweep: str, top: int) -> tuple[list[Cho
     for key in dict.fromkeys([*given, *best]):
         run = groups[key][0]
         options, _ = logged_config(f"runs:/{run.run_id}")
-        found.append(Choice(key, resolve(options)))
+        found.append(Choice(key, resolve(options, {"data": data} if data else {})))
     if not found:
         raise StudyError(f'--top 0: the sweep "{sweep}" has no baselines to run again', "Give --top 1 or more.")
     return found, len(found) - len(given)

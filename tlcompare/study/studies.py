@@ -157,7 +157,7 @@ class Studies:
             study.set_user_attr(_ID, uuid.uuid4().hex)
             study.set_user_attr(_VERSION, __version__)
             study.set_user_attr(_FORMAT_KEY, _FORMAT)
-            study.set_user_attr(_DEFINITION, json.dumps(asdict(definition)))
+            keep_definition(study, definition)
             return study
 
     @contextmanager
@@ -176,6 +176,11 @@ class Studies:
                     f'the sweep "{name}" is already running on this machine', "Take another --name."
                 ) from e
             yield
+
+
+def keep_definition(study: optuna.Study, definition: Definition) -> None:
+    """Write down what a study is for."""
+    study.set_user_attr(_DEFINITION, json.dumps(asdict(definition)))
 
 
 def _is_blank(study: optuna.Study) -> bool:

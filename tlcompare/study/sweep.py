@@ -12,7 +12,7 @@ import optuna
 from tlcompare import __version__
 from tlcompare.config import resolve
 from tlcompare.engines.choice import engine_for
-from tlcompare.errors import StudyError, TrackingError
+from tlcompare.errors import StudyError
 from tlcompare.freezing.graph import Cut
 from tlcompare.study.coordinator import Coordinator
 from tlcompare.study.ledger import Ledger
@@ -22,6 +22,7 @@ from tlcompare.study.studies import (
     DEFAULT_STORAGE,
     Studies,
     checked_name,
+    keep_definition,
     make_pruner,
     require_separate,
     shown,
@@ -90,6 +91,9 @@ def sweep(request: Request) -> Swept:
 def _run(studies: Studies, study: optuna.Study, plan: Plan, cuts: Mapping[str, tuple[Cut, ...]], view: View) -> Swept:
     """The part of a sweep that has a study."""
     _require_same_images(study, plan)
+    if (before := studies.definition(study.study_name)) and before.options["data"] != plan.definition.options["data"]:
+        keep_definition(study, plan.definition)
+        view.say(f"note: the images are the same, now in {plan.definition.options['data']}")
     name, limits, command = study.study_name, plan.limits, _command(studies, study)
     ledger = Ledger(studies, study, plan.objectives)
     kept = {model: tuple(cut.node for cut in points) for model, points in cuts.items()}
@@ -147,16 +151,10 @@ def _open_log(study: optuna.Study, plan: Plan, view: View) -> SweepLog:
         log = open_sweep(name, study.user_attrs["id"], resolve(plan.definition.options))
         study.set_user_attr(_PARENT, log.run_id)
         return log
-    try:
-        log = reopen_sweep(kept)
-        if warning := warning_if_opened(sweep_run(name)):
-            view.say(warning)
-        return log
-    except TrackingError as e:
-        raise StudyError(
-            f'the sweep "{name}" belongs to an MLflow run that {shown_uri()} does not have: {e.what}',
-            "Set MLFLOW_TRACKING_URI to the store it was begun with.",
-        ) from e
+    log = reopen_sweep(kept, name)
+    if warning := warning_if_opened(sweep_run(name)):
+        view.say(warning)
+    return log
 
 
 def _require_same_images(study: optuna.Study, plan: Plan) -> None:
@@ -165,13 +163,13 @@ def _require_same_images(study: optuna.Study, plan: Plan) -> None:
     Raises:
         StudyError: they are others now.
     """
-    digest = next(iter(plan.prepared.values())).store.digest
+    one = next(iter(plan.prepared.values()))
     before = study.user_attrs.get(_DIGEST)
     if before is None:
-        study.set_user_attr(_DIGEST, digest)
-    elif before != digest:
+        study.set_user_attr(_DIGEST, one.store.digest)
+    elif before != one.store.digest:
         raise StudyError(
-            f'the images are no longer those that the sweep "{study.study_name}" was begun with',
+            f'the images in {one.source.root} are not those that the sweep "{study.study_name}" was begun with',
             "Restore them, or begin a new sweep: its trials would not compare.",
         )
 

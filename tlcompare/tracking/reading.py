@@ -23,6 +23,7 @@ ROLE = "tlcompare.role"
 BASELINE = "tlcompare.baseline"
 NOTES = "tlcompare.data_notes"
 FINALISTS = "finalists.json"
+_DONE = "attributes.status = 'FINISHED'"
 OPENED_AT, OPENED_BY = "tlcompare.test_opened_at", "tlcompare.test_opened_by"
 
 
@@ -67,10 +68,18 @@ def runs_of_experiment(name: str | None) -> list[LoggedRun]:
         name = experiment_name(name)
         experiment = client().get_experiment_by_name(name)
         if experiment is None:
-            every = [e.name for e in client().search_experiments()]
-            hint = did_you_mean(name, every) or f"There are {', '.join(every[:10])}: take one with --experiment."
+            with_runs = (
+                e
+                for e in client().search_experiments()
+                if client().search_runs([e.experiment_id], _DONE, max_results=1)
+            )
+            every = [e.name for e in with_runs]
+            there = (
+                f"There are {', '.join(every[:10])}: take one with --experiment." if every else "It has none with runs."
+            )
+            hint = did_you_mean(name, every) or there
             raise TrackingError(f'{shown_uri()} has no experiment "{name}"', hint)
-        return _search([experiment.experiment_id], "attributes.status = 'FINISHED'")
+        return _search([experiment.experiment_id], _DONE)
 
 
 def sweep_run(name: str) -> LoggedRun:

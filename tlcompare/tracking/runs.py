@@ -15,11 +15,13 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import mlflow
 from matplotlib.figure import Figure
 from mlflow.entities import Experiment, Run
 from mlflow.tracking.context.registry import resolve_tags
+from mlflow.utils.file_utils import local_file_uri_to_path
 
 from tlcompare.config import RunConfig, checked, flag, read_yaml
 from tlcompare.errors import ConfigError, TrackingError, UserError, without_credentials
@@ -36,6 +38,7 @@ from tlcompare.tracking.store import (
     require_store,
     short_of_patience,
     shown_uri,
+    sqlite_file,
     tracking_uri,
     undivided,
     unusable,
@@ -302,7 +305,29 @@ def experiment_id(config: RunConfig) -> str:
             f'the experiment "{name}" was deleted',
             f"Restore it: mlflow experiments restore -x {found.experiment_id}; or take another --experiment.",
         )
+    require_artifacts(found.experiment_id)
     return str(found.experiment_id)
+
+
+def require_artifacts(experiment: str) -> None:
+    """Check that the files of an experiment are where the store says, which holds absolute paths.
+
+    Raises:
+        TrackingError: their folder, and the one above it, is gone: the project was moved or renamed.
+    """
+    location = client().get_experiment(experiment).artifact_location
+    if urlsplit(location).scheme not in ("", "file"):
+        return
+    folder = Path(local_file_uri_to_path(location))
+    project = folder.parent.parent
+    if project.exists() or not client().search_runs([experiment], max_results=1):
+        return
+    now = sqlite_file(tracking_uri())
+    link = f"ln -s {now.parent} {project}" if now else f"ln -s NEW_PLACE {project}"
+    raise TrackingError(
+        f"the files of earlier runs are to be in {folder}, and {project} is gone: was the project moved or renamed?",
+        f"Move it back, or let the old place lead to the new one: {link}",
+    )
 
 
 def experiment_name(given: str | None) -> str:

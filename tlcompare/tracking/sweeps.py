@@ -8,15 +8,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from filelock import Timeout
+from mlflow import MlflowException
 
 from tlcompare.config import RunConfig
 from tlcompare.errors import TrackingError, without_credentials
-from tlcompare.files import cache_dir, locked
+from tlcompare.files import cache_dir, first_line, locked
 from tlcompare.tracking.outbox import forget
 from tlcompare.tracking.reading import ROLE, SWEEP, LoggedRun, readable, replicates_of, trials_of
-from tlcompare.tracking.runs import STUDY_ID, RunLog, experiment_id, new_run, opened_by_mlflow
+from tlcompare.tracking.runs import STUDY_ID, RunLog, experiment_id, new_run, opened_by_mlflow, require_artifacts
 from tlcompare.tracking.sending import models_of
-from tlcompare.tracking.store import client
+from tlcompare.tracking.store import client, gone, shown_uri
 
 CHAMPION = "champion"
 REPLICATED = "tlcompare.replicated"
@@ -57,16 +58,31 @@ def open_sweep(name: str, study_id: str, config: RunConfig) -> SweepLog:
         return SweepLog(made[0].info.run_id if made else new_run(experiment, name, tags))
 
 
-def reopen_sweep(run_id: str) -> SweepLog:
+def reopen_sweep(run_id: str, name: str) -> SweepLog:
     """The run of a sweep that goes on.
 
     Raises:
-        TrackingError: this store does not have it.
+        TrackingError: this store does not have it, or not its files, or it was deleted.
     """
     with readable():
         if os.environ.get("MLFLOW_RUN_ID") == run_id:
             del os.environ["MLFLOW_RUN_ID"]
         opened = opened_by_mlflow()
+        try:
+            run = client().get_run(run_id)
+        except MlflowException as e:
+            if gone(e):
+                raise
+            raise TrackingError(
+                f'the sweep "{name}" belongs to an MLflow run that {shown_uri()} does not have: {first_line(e)}',
+                "Set MLFLOW_TRACKING_URI to the store it was begun with.",
+            ) from e
+        if run.info.lifecycle_stage != "active":
+            raise TrackingError(
+                f'the run of the sweep "{name}" was deleted in MLflow',
+                f"Restore it: mlflow runs restore --run-id {run_id}; or begin a sweep with another --name.",
+            )
+        require_artifacts(run.info.experiment_id)
         client().update_run(run_id, status="RUNNING")
         if opened is None:
             return SweepLog(run_id)
