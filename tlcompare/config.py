@@ -126,9 +126,7 @@ class RunConfig:
     )
     threads: int | None = option(None, "CPU threads; auto is torch's choice.", at_least=1, at_most=1024)
     score_test: bool = option(False, "Score the test set too and mark the run as having opened it.")
-    experiment: str | None = option(
-        None, "MLflow experiment; auto is MLFLOW_EXPERIMENT_NAME or MLFLOW_EXPERIMENT_ID, else tlcompare."
-    )
+    experiment: str | None = option(None, "MLflow experiment; auto is MLFLOW_EXPERIMENT_NAME or _ID, else tlcompare.")
     run_name: str | None = option(None, "Name of the MLflow run; auto is model and strategy.")
 
     def __post_init__(self) -> None:

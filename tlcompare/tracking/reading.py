@@ -68,14 +68,9 @@ def runs_of_experiment(name: str | None) -> list[LoggedRun]:
         name = experiment_name(name)
         experiment = client().get_experiment_by_name(name)
         if experiment is None:
-            with_runs = (
-                e
-                for e in client().search_experiments()
-                if client().search_runs([e.experiment_id], _DONE, max_results=1)
-            )
-            every = [e.name for e in with_runs]
+            every = [e.name for e in client().search_experiments() if _search([e.experiment_id], _DONE)]
             there = (
-                f"There are {', '.join(every[:10])}: take one with --experiment." if every else "It has none with runs."
+                f"There are {', '.join(every[:10])}: take one with --experiment." if every else "No run has finished."
             )
             hint = did_you_mean(name, every) or there
             raise TrackingError(f'{shown_uri()} has no experiment "{name}"', hint)

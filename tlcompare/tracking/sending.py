@@ -156,8 +156,8 @@ SENDERS: dict[str, Callable[[str, Entry], None]] = {
 
 
 def _signature() -> ModelSignature:
-    """Text, which MLflow hands over as it came: what a request has for bytes it would decode itself, in tables only, and
-    without a word where the base64 is of the other alphabet."""
+    """Text, which MLflow hands over as it came: bytes it would decode itself, in tables only, and without a word where
+    the base64 is of the other alphabet."""
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.string, "image")]),
         outputs=Schema(

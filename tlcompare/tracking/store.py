@@ -209,7 +209,7 @@ def unusable(e: Exception) -> TrackingError:
     elif "MLFLOW_ALLOW_FILE_STORE" in str(e):
         why = "it is a folder of files, which MLflow no longer writes to"
         hint = (
-            "Copy it into a database: mlflow migrate-filestore --source mlruns --target sqlite:///mlflow.db; or leave it "
-            "where it is and begin one: MLFLOW_TRACKING_URI=sqlite:///mlflow.db"
+            "Copy it into a database: mlflow migrate-filestore --source mlruns --target sqlite:///mlflow.db; or leave "
+            "it where it is and begin one: MLFLOW_TRACKING_URI=sqlite:///mlflow.db"
         )
     return TrackingError(f"the tracking store {shown_uri()} cannot be used: {why}", hint)
