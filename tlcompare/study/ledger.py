@@ -16,6 +16,7 @@ from tlcompare.tracking.reading import LoggedRun
 
 RUN = "run_id"
 """Where a trial in Optuna has the id of its run in MLflow."""
+_DELETED = "deleted_runs"
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
@@ -45,8 +46,10 @@ class Ledger:
         return sum(t.state in _DONE for t in self.trials())
 
     def best_trials(self) -> list[FrozenTrial]:
-        """The finished trials that no other dominates."""
+        """The finished trials that no other dominates, of those whose runs MLflow has."""
+        gone = self.deleted()
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        complete = [t for t in complete if t.user_attrs.get(RUN, "") not in {"", *gone}]
         return [complete[i] for i in front([t.values for t in complete], self.objectives)]
 
     def first_bests(self) -> list[FrozenTrial]:
@@ -55,6 +58,10 @@ class Ledger:
         for trial in self.best_trials():
             firsts.setdefault(tuple(trial.values), trial)
         return list(firsts.values())
+
+    def deleted(self) -> list[str]:
+        """The runs of trials that were deleted in MLflow, as far as was seen when this was settled."""
+        return list(self.study.user_attrs.get(_DELETED, ()))
 
     def end(self, number: int, outcome: Outcome) -> None:
         """Tell how a trial ended."""
@@ -80,7 +87,11 @@ class Ledger:
                     tell(self.study, trial.number, state, values)
                 else:
                     put_back(self.studies, trial)
-        return {t.user_attrs[RUN] for t in self.trials() if t.state in _DONE and RUN in t.user_attrs}
+        settled = {t.user_attrs[RUN] for t in self.trials() if t.state in _DONE and RUN in t.user_attrs}
+        with usable(self.studies.url):
+            if (deleted := sorted(settled - set(by_id))) != self.deleted():
+                self.study.set_user_attr(_DELETED, deleted)
+        return settled
 
     def _values(self, metrics: Metrics) -> list[float]:
         return [metrics.get(o.metric, math.nan) for o in self.objectives]

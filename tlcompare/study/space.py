@@ -25,6 +25,9 @@ class Choices:
 
     values: tuple[Any, ...]
 
+    def contains(self, value: Any) -> bool:
+        return value in self.values
+
     def nearest(self, value: Any) -> Any:
         """The value itself if it is a choice, else the nearest number, or the first choice of what are no numbers."""
         if value in self.values or not all(map(is_number, (value, *self.values))):
@@ -60,6 +63,11 @@ class Range:
     def last(self) -> float:
         """The highest value, which may lie below `high` where there is a step."""
         return float(self.values[-1]) if self.values else self.high
+
+    def contains(self, value: Any) -> bool:
+        if not is_number(value) or not self.low <= value <= self.high or (self.whole and value != int(value)):
+            return False
+        return self.step is None or any(math.isclose(value, v) for v in self.values)
 
     def nearest(self, value: Any) -> Any:
         """The value in the range that is nearest to `value`; an end of the range where `value` is no number."""

@@ -230,19 +230,48 @@ def _unusable(url: str, e: Exception) -> StudyError:
     return StudyError(f"the study storage {shown(url)} cannot be used: {why}", hint)
 
 
-def ask(study: optuna.Study, sampler: optuna.samplers.BaseSampler, params: Mapping[str, Any]) -> Trial:
-    """The trial that waits to be run again, else a new one with these parameters; the sampler fills in the others."""
+def ask(
+    study: optuna.Study,
+    sampler: optuna.samplers.BaseSampler,
+    params: Mapping[str, Any],
+    attributes: Mapping[str, Any] | None = None,
+    past: Collection[int] = (),
+) -> Trial:
+    """The trial that waits to be run, else a new one with these parameters; the sampler fills in the others.
+
+    Args:
+        study: where it is asked for.
+        sampler: of this trial.
+        params: of a new one.
+        attributes: of a new one, from its beginning on.
+        past: numbers of trials that wait and are to go on waiting.
+    """
     study.sampler = sampler
-    if params and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-        study.enqueue_trial(dict(params))
-    return study.ask()
+    waiting = [t for t in _waiting(study) if t.number not in past]
+    if not waiting and (params or attributes or past):
+        study.enqueue_trial(dict(params), user_attrs=dict(attributes or {}))
+        waiting = [t for t in _waiting(study) if t.number not in past]
+    if not past:
+        return study.ask()
+    study._thread_local.cached_all_trials = None  # as `Study.ask`, which takes the first that waits
+    study._storage.set_trial_state_values(waiting[0]._trial_id, TrialState.RUNNING)
+    return Trial(study, waiting[0]._trial_id)
 
 
-def next_number(study: optuna.Study) -> int:
+def next_number(study: optuna.Study, past: Collection[int] = ()) -> int:
     """The number of the trial that `ask` will give."""
-    trials = study.get_trials(deepcopy=False)
-    waiting = [t.number for t in trials if t.state == TrialState.WAITING]
-    return min(waiting, default=len(trials))
+    waiting = [t.number for t in _waiting(study) if t.number not in past]
+    return min(waiting, default=len(study.get_trials(deepcopy=False)))
+
+
+def _waiting(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+
+
+def wanted(trial: FrozenTrial) -> Mapping[str, Any]:
+    """The parameters with which a trial was enqueued; none if it was not."""
+    params: Mapping[str, Any] = trial.system_attrs.get("fixed_params", {})
+    return params
 
 
 def suggest(trial: Trial, name: str, domain: Domain) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-import optuna
 import pandas as pd
 import yaml
 from optuna.trial import FrozenTrial, TrialState
@@ -24,7 +23,7 @@ from tlcompare.study.objective import shown_value
 from tlcompare.study.planning import Plan
 from tlcompare.tracking.reading import NOTES, LoggedRun, trials_of
 from tlcompare.tracking.record import log_odd_files
-from tlcompare.tracking.sweeps import CHAMPION, SweepLog, crown, discard_models
+from tlcompare.tracking.sweeps import CHAMPION, SweepLog, crown, dethrone, discard_models
 from tlcompare.tracking.views import how_to_open, save_view
 from tlcompare.training.probe import as_probes
 
@@ -65,7 +64,7 @@ def keep_best_models(ledger: Ledger) -> None:
     """Drop the models that were the best only for a while."""
     best = {t.user_attrs[RUN] for t in ledger.best_trials()}
     for trial in ledger.trials():
-        if trial.state == TrialState.COMPLETE and trial.user_attrs[RUN] not in best:
+        if trial.state == TrialState.COMPLETE and trial.user_attrs.get(RUN, "") not in {"", *best, *ledger.deleted()}:
             discard_models(trial.user_attrs[RUN])
 
 
@@ -78,7 +77,7 @@ def leave_summary(log: SweepLog, name: str, ledger: Ledger, plan: Plan, stopped:
     runs = trials_of(log.run_id)
     trials = trials_table(runs)
     objective = plan.objectives[0]
-    study, best = ledger.study, ledger.best_trials()
+    best = ledger.best_trials()
     best.sort(key=lambda t: -t.values[0] if objective.maximize else t.values[0])
     if len(plan.objectives) == 1:
         del best[1:]  # of equal ones, the first
@@ -90,7 +89,7 @@ def leave_summary(log: SweepLog, name: str, ledger: Ledger, plan: Plan, stopped:
         log.figure(f"figures/{chart.key}.png", draw(chart))
     log.text("figures/sweep.html", page(charts, f"Sweep {name}"))
     link = how_to_open(save_view(log, name))
-    lines = [f"sweep        {name}: {stopped}; {_counts(study)}"]
+    lines = [f"sweep        {name}: {stopped}; {_counts(ledger)}"]
     if best:
         heading = "best" if len(plan.objectives) == 1 else "Pareto set"
         lines += [f"{heading if i == 0 else '':<12} {_described(t, plan)}" for i, t in enumerate(best[:_TOP])]
@@ -98,11 +97,14 @@ def leave_summary(log: SweepLog, name: str, ledger: Ledger, plan: Plan, stopped:
             lines.append(f"{'':<12} and {len(best) - _TOP} more that none is better than in everything")
         lines += _crowned(best[0], log, name, plan)
         log.tags({"tlcompare.best_run": best[0].user_attrs["run_id"], "tlcompare.best_trial": best[0].number})
+    else:
+        dethrone(name, log.run_id)
+        log.tags({"tlcompare.best_run": "", "tlcompare.best_trial": ""})
     lines.append(f"table        tlcompare compare --sweep {name}")
     lines.append(f"make sure    tlcompare replicate --sweep {name}")
     lines.append(f"choose       tlcompare pick --sweep {name}")
     lines.append(f"look         {link}")
-    log.tags({"mlflow.note.content": _note(name, stopped, study, plan, runs, trials, best)})
+    log.tags({"mlflow.note.content": _note(name, stopped, ledger, plan, runs, trials, best)})
     return "\n".join(lines)
 
 
@@ -117,10 +119,12 @@ def _luck(runs: Sequence[LoggedRun]) -> str:
     )
 
 
-def _counts(study: optuna.Study) -> str:
-    states = [t.state for t in study.get_trials(deepcopy=False)]
+def _counts(ledger: Ledger) -> str:
+    deleted = ledger.deleted()
+    states = [t.state for t in ledger.trials() if t.user_attrs.get(RUN) not in deleted]
     named = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
-    return ", ".join(f"{states.count(state)} {word}" for word, state in named.items() if state in states)
+    shown = [f"{states.count(state)} {word}" for word, state in named.items() if state in states]
+    return ", ".join(shown + ([f"{len(deleted)} deleted in MLflow"] if deleted else []))
 
 
 def _described(trial: FrozenTrial, plan: Plan) -> str:
@@ -138,13 +142,16 @@ def _crowned(best: FrozenTrial, log: SweepLog, name: str, plan: Plan) -> list[st
     except TrackingError as e:
         return [f"champion     none: {e}"]
     rule = f", the best in {plan.objectives[0].metric}" if len(plan.objectives) > 1 else ""
-    return [f"champion     models:/{name}@{CHAMPION} (trial {best.number}, version {version}{rule})"] if version else []
+    if version:
+        return [f"champion     models:/{name}@{CHAMPION} (trial {best.number}, version {version}{rule})"]
+    dethrone(name, log.run_id)
+    return [f"champion     none: the model of trial {best.number} was not kept, or was deleted"]
 
 
 def _note(
     name: str,
     stopped: str,
-    study: optuna.Study,
+    ledger: Ledger,
     plan: Plan,
     runs: Sequence[LoggedRun],
     trials: pd.DataFrame,
@@ -176,7 +183,7 @@ def _note(
 
 {table}
 
-{stopped[:1].upper() + stopped[1:]}: {_counts(study)}. Space `{plan.definition.space_name}`, backbones \
+{stopped[:1].upper() + stopped[1:]}: {_counts(ledger)}. Space `{plan.definition.space_name}`, backbones \
 {", ".join(plan.definition.models)}, sampler {plan.definition.sampler}, pruner {plan.definition.pruner}.
 
 {_luck(runs)} The test set is sealed.

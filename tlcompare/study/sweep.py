@@ -97,7 +97,7 @@ def _run(studies: Studies, study: optuna.Study, plan: Plan, cuts: Mapping[str, t
     name, limits, command = study.study_name, plan.limits, _command(studies, study)
     ledger = Ledger(studies, study, plan.objectives)
     kept = {model: tuple(cut.node for cut in points) for model, points in cuts.items()}
-    trials = Trials(ledger, plan, _precision(study, plan), kept)
+    trials = Trials(ledger, plan, _precision(study, plan), kept, view.say)
     with ExitStack() as beginning:
         beginning.enter_context(undivided())
         log = _open_log(study, plan, view)
@@ -106,6 +106,8 @@ def _run(studies: Studies, study: optuna.Study, plan: Plan, cuts: Mapping[str, t
             beginning.close()
             leave_description(log, name, shown(studies.url), plan)
             coordinator.settle()
+            if deleted := ledger.deleted():
+                view.say(f"note: {len(deleted)} trials were deleted in MLflow and are out of everything but Optuna")
             study.set_user_attr(_LIMITS, asdict(replace(limits, timeout=None)))
             study.pruner = make_pruner(plan.definition.pruner, plan.epochs)
             done = ledger.done()

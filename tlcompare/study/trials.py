@@ -17,7 +17,7 @@ from tlcompare.study.objective import NotDominated, shown_value
 from tlcompare.study.planning import Plan
 from tlcompare.study.source import Over
 from tlcompare.study.space import Choices, Domain
-from tlcompare.study.studies import ask, make_sampler, next_number, suggest
+from tlcompare.study.studies import ask, make_sampler, next_number, suggest, wanted
 from tlcompare.tracking.reading import BASELINE, TRIAL, LoggedRun
 from tlcompare.tracking.runs import run_name
 from tlcompare.training.epochs import Epoch
@@ -51,6 +51,7 @@ class Trials:
         plan: what may be tried, and how long.
         precision: in which each backbone trains, where the sweep does not say.
         kept: the cuts at which each backbone's features are kept, by their nodes.
+        say: is told of trials that others asked for and that cannot be.
     """
 
     noun = "trials"
@@ -61,11 +62,13 @@ class Trials:
         plan: Plan,
         precision: Mapping[str, str],
         kept: Mapping[str, tuple[str, ...]],
+        say: Callable[[str], None],
     ) -> None:
         self._ledger = ledger
         self._plan = plan
         self._precision = precision
         self._kept = kept
+        self._say = say
         self._going: dict[int, _Going] = {}
         self._began: float | None = None
         self._failed_earlier, self._again = self._failed()
@@ -79,8 +82,12 @@ class Trials:
 
     def next(self) -> Job | Over:
         self._began = self._began or time.monotonic()
-        why = self._enough(self._ledger.trials(), time.monotonic() - self._began)
-        return Over(why) if why else self._ask()
+        while True:
+            why = self._enough(self._ledger.trials(), time.monotonic() - self._began)
+            if why:
+                return Over(why)
+            if job := self._ask():
+                return job
 
     def opened(self, job: Job) -> None:
         self._going[job.number].trial.set_user_attr(RUN, job.run_id)
@@ -143,13 +150,18 @@ class Trials:
         after = max(improved, self._plan.baselines - 1)
         return sum(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in trials if t.number > after)
 
-    def _ask(self) -> Job:
-        """The next trial, its parameters and what it is in the study."""
+    def _ask(self) -> Job | None:
+        """The next trial, its parameters and what it is in the study; None where it was asked for and cannot be."""
         plan, search, study = self._plan, self._plan.search, self._ledger.study
-        number = next_number(study)
+        past = self._later(self._ledger.trials())
+        number = next_number(study, past)
         index = self._known_index(number)
         known = None if index is None else plan.known[index]
-        trial = ask(study, self._sampler(number), known.params if known else {})
+        new = {} if index is None else {_KNOWN: index}
+        trial = ask(study, self._sampler(number), known.params if known else {}, new, past)
+        if known is None and (problem := search.problem(wanted(self._ledger.trials()[number]))):
+            self._refuse(trial, problem)
+            return None
 
         def choose(name: str, domain: Domain) -> Any:
             study.sampler = self._sampler(number, name)
@@ -169,9 +181,10 @@ class Trials:
         shown = {"label": label, "backbone": config.model, "strategy": config.unfreeze}
         for name, value in ({_KEY: key, _KNOWN: index} | shown).items():
             trial.set_user_attr(name, value)
-        to_the_end = number < plan.baselines or config.seed > search.seed
+        baseline = self._is_baseline(index, config)
+        to_the_end = baseline or (index is not None and index < plan.baselines) or config.seed > search.seed
         self._going[number] = _Going(trial, trials[number].last_step or 0, to_the_end)
-        tags = {TRIAL: str(number), BASELINE: str(self._is_baseline(number, config)).lower()}
+        tags = {TRIAL: str(number), BASELINE: str(baseline).lower()}
         name = f"{number} {run_name(config)}"
         config = replace(config, precision=config.precision or self._precision[config.model])
         return Job(
@@ -198,24 +211,37 @@ class Trials:
         settled = ((n, replace(c, precision=c.precision or config.precision)) for n, c in self._frozen)
         return tuple(c for n, c in settled if n > number and train_together(c, config))
 
-    def _is_baseline(self, number: int, config: RunConfig) -> bool:
+    def _is_baseline(self, index: int | None, config: RunConfig) -> bool:
         """Whether a trial is one of those that others must beat; of a list, `frozen` and `all`."""
         if not self._plan.search.space.trials:
-            return number < self._plan.baselines
+            return index is not None and index < self._plan.baselines and config.seed == self._plan.search.seed
         return self._plan.search.plan(config).family in ("frozen", "all") and config.seed == self._plan.search.seed
 
     def _known_index(self, number: int) -> int | None:
         """Which of the known candidates trial `number` is: first each once, then those that failed, once more."""
         trials = self._ledger.trials()
-        if number < len(trials) and _KNOWN in trials[number].user_attrs:
-            index: int | None = trials[number].user_attrs[_KNOWN]
+        if number < len(trials):
+            index: int | None = trials[number].user_attrs.get(_KNOWN)
             return index
-        count = len(self._plan.known)
-        if number < count:
-            return number
+        tried, count = _known(trials), len(self._plan.known)
+        if untried := sorted(set(range(count)) - set(tried)):
+            return untried[0]
         if self._again:
             return self._again.pop(0)
-        return number % count if self._plan.cyclic else None
+        return len(tried) % count if self._plan.cyclic else None
+
+    def _later(self, trials: Sequence[FrozenTrial]) -> set[int]:
+        """The trials that another program asked for, as long as a baseline is still to be tried."""
+        if set(range(self._plan.baselines)) <= set(_known(trials)):
+            return set()
+        return {t.number for t in trials if t.state == TrialState.WAITING and _KNOWN not in t.user_attrs}
+
+    def _refuse(self, trial: Trial, problem: str) -> None:
+        """Let a trial fail that was asked for and that the space does not have."""
+        trial.set_user_attr("reason", problem)
+        self._ledger.end(trial.number, Outcome("failed", reason=problem))
+        self.total += 1
+        self._say(f"trial {trial.number}, which was enqueued, FAILED: {problem}")
 
     def _sampler(self, number: int, parameter: str = "") -> optuna.samplers.BaseSampler:
         """The sampler of a trial, anew for each parameter, so that a kill between two of them changes nothing."""
@@ -228,3 +254,9 @@ class Trials:
         others = {t.user_attrs.get(_KNOWN) for t in trials if t.state != TrialState.FAIL}
         again = {t.user_attrs[_KNOWN] for t in failed if t.user_attrs.get(_KNOWN) is not None}
         return len(failed), sorted(again - others)
+
+
+def _known(trials: Sequence[FrozenTrial]) -> list[int]:
+    """Which of the known candidates there have been trials of."""
+    indices = (t.user_attrs.get(_KNOWN) for t in trials)
+    return [index for index in indices if index is not None]

@@ -69,9 +69,7 @@ def runs_of_experiment(name: str | None) -> list[LoggedRun]:
         experiment = client().get_experiment_by_name(name)
         if experiment is None:
             every = [e.name for e in client().search_experiments() if _search([e.experiment_id], _DONE)]
-            there = (
-                f"There are {', '.join(every[:10])}: take one with --experiment." if every else "No run has finished."
-            )
+            there = f"There are {', '.join(every[:10])}: take one of these." if every else "No run has finished."
             hint = did_you_mean(name, every) or there
             raise TrackingError(f'{shown_uri()} has no experiment "{name}"', hint)
         return _search([experiment.experiment_id], _DONE)

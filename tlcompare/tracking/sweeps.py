@@ -193,6 +193,14 @@ def crown(run_id: str, sweep_run_id: str, name: str, description: str) -> str:
         return str(version.version)
 
 
+def dethrone(name: str, sweep_run_id: str) -> None:
+    """Take the champion's name off a sweep's model, since no model that is there deserves it."""
+    with readable():
+        for model in client().search_registered_models(f"name = '{name}'"):
+            if model.tags.get("tlcompare.sweep_run") == sweep_run_id and CHAMPION in model.aliases:
+                client().delete_registered_model_alias(name, CHAMPION)
+
+
 def mark_picked(winners: Sequence[str], others: Sequence[str], why: str) -> None:
     """Tag the runs that were picked, and take the tag off the others."""
     with readable():
