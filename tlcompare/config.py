@@ -54,7 +54,10 @@ class RunConfig:
         "first:N, bn, bias, re:PATTERN; terms combine with +.",
     )
     data: str = option("digits", "Images: a folder of class folders, digits (embedded), flowers, or torchvision:NAME.")
-    weights: str = option("default", "Pretrained weights: default, none (random), or a .safetensors or .pth file.")
+    weights: str = option(
+        "default",
+        "Pretrained weights: default, none (random), a file (.safetensors, .pth, ...), or a model: runs:/ID/model.",
+    )
     image_size: int | None = option(
         None, "Side of the square input in pixels; auto is the backbone's own.", at_least=16, at_most=2048
     )

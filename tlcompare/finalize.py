@@ -20,9 +20,18 @@ from tlcompare.preparation import Workbench, images_and_split
 from tlcompare.progress import RunReporter, reporting
 from tlcompare.tracking.models import load_model
 from tlcompare.tracking.outbox import send
-from tlcompare.tracking.reading import FINALISTS, OPENED_AT, OPENED_BY, LoggedRun, file_of, opened_elsewhere, opening
+from tlcompare.tracking.reading import (
+    FINALISTS,
+    OPENED_AT,
+    OPENED_BY,
+    LoggedRun,
+    file_of,
+    opened_elsewhere,
+    opening,
+    sweep_run,
+)
 from tlcompare.tracking.record import log_predictions
-from tlcompare.tracking.runs import RunLog, logged_config, ready
+from tlcompare.tracking.runs import RunLog, logged_config, ready, require_files_of
 from tlcompare.tracking.signals import stop_if_asked, terminable
 from tlcompare.tracking.store import shown_uri
 from tlcompare.tracking.sweeps import alone_with, has_model
@@ -45,6 +54,7 @@ def finalize(sweep: str, again: bool = False, data: str | None = None) -> str:
         KeyboardInterrupt, SystemExit: the same command goes on.
     """
     ready()
+    require_files_of(sweep_run(sweep).run_id)
     evidence = evidence_of(sweep)
     parent = evidence.sweep
     runs = [run for c in evidence.contenders for run in c.runs]

@@ -18,7 +18,7 @@ from tlcompare.machine.measured import folder
 from tlcompare.machine.memory import enough_memory
 from tlcompare.preparation import Prepared, Workbench, announce, prepare
 from tlcompare.progress import Reporter, reporting
-from tlcompare.tracking.models import log_dataset, log_model
+from tlcompare.tracking.models import log_dataset, log_model, weights_here
 from tlcompare.tracking.record import EpochLog, final_metrics, log_end, log_predictions, log_start
 from tlcompare.tracking.runs import Pruned, RunLog, free_run, open_run, ready
 from tlcompare.tracking.signals import stop_if_asked
@@ -57,6 +57,7 @@ def train(config: RunConfig, expected_digest: str | None = None) -> RunResult:
     """
     ready()
     free_run(config)
+    config = replace(config, weights=weights_here(config.weights))
     with reporting(config.epochs) as reporter:
         workbench = Workbench()
         prepared = prepare(config, reporter, workbench)

@@ -231,3 +231,37 @@ def test_a_hub_that_breaks_off_is_one_sentence(hub, monkeypatch):
             monkeypatch.setattr(name, address, raising=False)
         with pytest.raises(WeightsError, match=r"cannot download timm/tiny.*--weights FILE"):
             source.fetch()
+
+
+def wrapped(prefix):
+    return lambda state: {f"{prefix}{name}": tensor for name, tensor in state.items()}
+
+
+def of_lightning(state):
+    return {"epoch": 3, "global_step": 7, "state_dict": {f"model.{n}": t for n, t in state.items()}}
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("x.pth", wrapped("module.")),
+        ("x.pt", wrapped("_orig_mod.")),
+        ("x.pth.tar", lambda state: {"arch": "x", "state_dict": wrapped("module.")(state), "best": 0.5}),
+        ("x.ckpt", of_lightning),
+        ("x.bin", wrapped("module._orig_mod.backbone.")),
+        ("x.pth", lambda state: {"model": state, "optimizer": {"state": {}, "param_groups": []}}),
+        ("x.pth", lambda state: {"model_state_dict": state}),
+        ("x.pth", lambda state: wrapped("backbone.")(state) | {"head.weight": torch.zeros(2, 7)}),
+    ],
+)
+def test_checkpoints_of_training_programs_are_read(tmp_path, small, file, change):
+    torch.save(change(small.state_dict()), tmp_path / file)
+    blank = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 7))
+    load_weights(blank, str(tmp_path / file), None)
+    assert all(torch.equal(a, b) for a, b in zip(blank.state_dict().values(), small.state_dict().values(), strict=True))
+
+
+def test_a_checkpoint_of_another_network_is_refused_with_the_names_of_both(tmp_path, small):
+    torch.save(wrapped("module.")(nn.Linear(3, 3).state_dict()), tmp_path / "x.pth")
+    with pytest.raises(WeightsError, match=r'7 of 8 .*the first "0.weight"; it begins with "module.weight"'):
+        load_weights(small, str(tmp_path / "x.pth"), None)

@@ -20,6 +20,9 @@ from tlcompare.errors import WeightsError
 from tlcompare.files import download, expanded, first_line, sha256_of
 
 StateDict = dict[str, Tensor]
+_PICKLED = (".pth", ".pt", ".ckpt", ".bin", ".tar", ".th")
+_INSIDE = ("state_dict", "model_state_dict", "model_state", "model", "module", "net", "network", "weights")
+"""Where checkpoints of training programs hold the weights."""
 OFFLINE_HINT = "With a network, run it once and they are cached; or give a file: --weights FILE.safetensors"
 
 
@@ -172,7 +175,7 @@ def load_weights(
             raise WeightsError("nobody publishes weights for this backbone", "Give --weights FILE or --weights none")
         path, shown = source.fetch(), str(source)
     else:
-        path = expanded(choice)
+        path = _file_in(expanded(choice))
         shown = f"{path.name} sha256:{sha256_of(path)[:16]}" if path.is_file() else ""
     state = read_state(path)
     if choice == "default" and isinstance(source, PackagedWeights) and source.in_order:
@@ -180,14 +183,24 @@ def load_weights(
     needed = _without_classifier(network.state_dict()) if classifier else network.state_dict()
     misfit = _misfit(state, needed)
     if misfit and rename is not None:
-        state = rename(state, network)
-        misfit = _misfit(state, needed)
+        renamed = rename(state, network)
+        if not _misfit(renamed, needed):
+            state, misfit = renamed, ""
+    if misfit:
+        inner = _without_prefix(state, needed)
+        misfit = _misfit(inner, needed)
+        state = inner
     if misfit:
         raise WeightsError(
             f"{path.name} does not fit this backbone: {misfit}", "Give the --model it was made for, or another file."
         )
     network.load_state_dict({name: state[name] for name in needed if name in state}, strict=False)
     return shown
+
+
+def _file_in(place: Path) -> Path:
+    """The weights in a folder that holds a logged model; a file itself."""
+    return next(iter(sorted(place.rglob("*.safetensors"))), place) if place.is_dir() else place
 
 
 def read_state(path: Path) -> StateDict:
@@ -197,9 +210,13 @@ def read_state(path: Path) -> StateDict:
         WeightsError: no such file, another kind of file, or a damaged one.
     """
     if not path.is_file():
-        raise WeightsError(f'no weights file "{path}"', "--weights is default, none, or a .safetensors or .pth file")
-    if path.suffix not in (".safetensors", ".pth", ".pt"):
-        raise WeightsError(f'"{path}" is not a .safetensors or .pth file', "Save the state dict as one of these.")
+        raise WeightsError(
+            f'no weights file "{path}"', "--weights is default, none, a file, or a model: runs:/ID/model"
+        )
+    if path.suffix not in (".safetensors", *_PICKLED):
+        raise WeightsError(
+            f'"{path}" is not a .safetensors, {", ".join(_PICKLED)} file', "Save the state dict as one of these."
+        )
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
@@ -222,7 +239,9 @@ def read_state(path: Path) -> StateDict:
         raise WeightsError(
             f"{path} is damaged or not a weights file: {first_line(e)}", "Save or download it again."
         ) from e
-    state = state.get("state_dict", state) if isinstance(state, dict) else state
+    for key in _INSIDE:
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) and _is_plain(v) for v in state.values()):
         raise WeightsError(f"{path} is no state dict", "Save one: names mapped to plain tensors, and nothing else.")
     return dict(state)
@@ -237,11 +256,25 @@ def _is_hub_content(path: Path) -> bool:
     return re.fullmatch(r"[0-9a-f]{64}", blob.name) is not None and sha256_of(blob) == blob.name
 
 
+def _without_prefix(state: StateDict, needed: StateDict) -> StateDict:
+    """The tensors of a larger module that holds the network, under the network's own names.
+
+    What wraps a network puts its name for it in front: `module.`, `_orig_mod.`, `model.`, `backbone.`, ...
+    """
+    first = next(iter(needed))
+    for name in state:
+        if name.endswith(f".{first}"):
+            prefix = name.removesuffix(first)
+            return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
+    return state
+
+
 def _misfit(state: StateDict, needed: StateDict) -> str:
     """What keeps `state` from filling the tensors needed; empty if nothing does."""
     missing = [n for n in needed if n not in state and not n.endswith("num_batches_tracked")]
     if missing:
-        return f'{len(missing)} of {len(needed)} tensors are missing, the first "{missing[0]}"'
+        there = f'; it begins with "{next(iter(state))}"' if state else ""
+        return f'{len(missing)} of {len(needed)} tensors are missing, the first "{missing[0]}"{there}'
     for name, tensor in needed.items():
         if name in state and state[name].shape != tensor.shape:
             return f'"{name}" has shape {tuple(state[name].shape)}, the network wants {tuple(tensor.shape)}'

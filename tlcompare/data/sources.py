@@ -113,22 +113,26 @@ def require_known(data: str) -> None:
     Raises:
         DataError: it is neither.
     """
-    root, beside = expanded(data), []
+    root = expanded(data)
+    beside: dict[str, str] = {}
     if data in ("digits", "flowers") or data.startswith("torchvision:") or root.is_dir():
         return
     with suppress(OSError):
         if not root.exists():
-            beside = [str(Path(data).with_name(p.name)) for p in root.parent.iterdir() if _may_hold_classes(p)]
+            beside = {p.name: str(Path(data).with_name(p.name)) for p in root.parent.iterdir() if _may_hold_classes(p)}
+    near = did_you_mean(Path(data).name, ("digits", "flowers", *beside))
+    for name, path in beside.items():
+        near = near.replace(f'"{name}"', f'"{path}"')
     what = "is a file, not a folder" if root.is_file() else "is no folder"
     raise DataError(
         f'--data "{data}" {what}',
-        f"{did_you_mean(data, ('digits', 'flowers', *beside))} "
-        "Give a folder of class folders, digits, flowers or torchvision:NAME.".strip(),
+        f"{near} Give a folder of class folders, digits, flowers or torchvision:NAME.".strip(),
     )
 
 
 def _may_hold_classes(folder: Path) -> bool:
-    return folder.is_dir() and any(inner.is_dir() for inner in folder.iterdir())
+    mlflows = folder.name in ("mlruns", "mlartifacts")
+    return not mlflows and folder.is_dir() and any(inner.is_dir() for inner in folder.iterdir())
 
 
 _CLASSIFICATION = (

@@ -20,6 +20,7 @@ from tlcompare.study.objective import Objective, make_objectives
 from tlcompare.study.search import Candidate, Search, bind, models_of
 from tlcompare.study.space import Choices, Space, parse_space, read_space
 from tlcompare.study.studies import DEFAULT_STORAGE, Definition, shown
+from tlcompare.tracking.models import weights_here
 from tlcompare.training.epochs import Epoch
 from tlcompare.training.probe import as_probes, suggestions
 
@@ -238,6 +239,8 @@ def _define(request: Request, objectives: tuple[Objective, ...], say: Callable[[
 def _settled(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options, checked, whose files and folders are found from any working folder."""
     resolve(options)
+    if "weights" in options:
+        options = dict(options) | {"weights": weights_here(str(options["weights"]))}
     named = {name: str(options[name]) for name in ("data", "weights") if name in options}
     paths = {n: expanded(t) for n, t in named.items() if t not in ("digits", "flowers", "default", "none")}
     return dict(options) | {name: str(path.absolute()) for name, path in paths.items() if path.exists()}

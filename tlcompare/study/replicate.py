@@ -20,7 +20,7 @@ from tlcompare.study.reuse import cuts_worth_keeping
 from tlcompare.study.view import View, viewing
 from tlcompare.tracking.outbox import kept
 from tlcompare.tracking.reading import BASELINE, LoggedRun, replicates_of, sweep_run, trials_of, warning_if_opened
-from tlcompare.tracking.runs import RunLog, logged_config, ready
+from tlcompare.tracking.runs import RunLog, logged_config, ready, require_files_of
 from tlcompare.tracking.signals import is_interruption, terminable
 from tlcompare.tracking.sweeps import REPLICATED, Runs, alone_with
 
@@ -59,6 +59,7 @@ def replicate(
     """
     ready()
     parent = sweep_run(sweep)
+    require_files_of(parent.run_id)
     chosen, others = _choose(trials_of(parent.run_id), sweep, top, data)
     first = _FIRST_SEED + int(min(c.config.seed for c in chosen))
     wanted = [

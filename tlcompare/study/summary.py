@@ -121,10 +121,13 @@ def _luck(runs: Sequence[LoggedRun]) -> str:
 
 def _counts(ledger: Ledger) -> str:
     deleted = ledger.deleted()
-    states = [t.state for t in ledger.trials() if t.user_attrs.get(RUN) not in deleted]
+    trials = [t for t in ledger.trials() if t.user_attrs.get(RUN) not in deleted]
+    foreign = sum(t.state in (TrialState.COMPLETE, TrialState.PRUNED) and RUN not in t.user_attrs for t in trials)
+    states = [t.state for t in trials if RUN in t.user_attrs or t.state == TrialState.FAIL]
     named = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
     shown = [f"{states.count(state)} {word}" for word, state in named.items() if state in states]
-    return ", ".join(shown + ([f"{len(deleted)} deleted in MLflow"] if deleted else []))
+    shown += [f"{len(deleted)} deleted in MLflow"] if deleted else []
+    return ", ".join(shown + ([f"{foreign} of another program, which count for nothing here"] if foreign else []))
 
 
 def _described(trial: FrozenTrial, plan: Plan) -> str:

@@ -107,7 +107,7 @@ def _run(studies: Studies, study: optuna.Study, plan: Plan, cuts: Mapping[str, t
             leave_description(log, name, shown(studies.url), plan)
             coordinator.settle()
             if deleted := ledger.deleted():
-                view.say(f"note: {len(deleted)} trials were deleted in MLflow and are out of everything but Optuna")
+                view.say(f"note: {len(deleted)} trial(s) were deleted in MLflow: only Optuna still learns from them")
             study.set_user_attr(_LIMITS, asdict(replace(limits, timeout=None)))
             study.pruner = make_pruner(plan.definition.pruner, plan.epochs)
             done = ledger.done()

@@ -74,8 +74,13 @@ class Trials:
         self._failed_earlier, self._again = self._failed()
         known = [(n, c.config) for n in range(plan.limits.trials) if (c := plan.candidate(n)) is not None]
         self._frozen = [(n, c) for n, c in known if not plan.search.plan(c).parameters]
-        self.total = self._failed_earlier + plan.limits.trials
+        self._refused = 0
         self.metrics = tuple(o.metric for o in plan.objectives)
+
+    @property
+    def total(self) -> int:
+        """How many trials there are to be, with those that failed before and those that could not be."""
+        return self._failed_earlier + self._refused + self._plan.limits.trials
 
     def settle(self, runs: Sequence[LoggedRun]) -> set[str]:
         return self._ledger.settle(runs)
@@ -141,7 +146,7 @@ class Trials:
             return f"nothing has improved for {stale} trials (--patience 0 goes on)"
         if len(trials) < self.total:
             return ""
-        done = len(trials) - self._failed_earlier
+        done = len(trials) - self._failed_earlier - self._refused
         return f"all {done} trials are done" if done == limits.trials else f"{done} trials are done already"
 
     def _without_improvement(self, trials: Sequence[FrozenTrial]) -> int:
@@ -240,7 +245,7 @@ class Trials:
         """Let a trial fail that was asked for and that the space does not have."""
         trial.set_user_attr("reason", problem)
         self._ledger.end(trial.number, Outcome("failed", reason=problem))
-        self.total += 1
+        self._refused += 1
         self._say(f"trial {trial.number}, which was enqueued, FAILED: {problem}")
 
     def _sampler(self, number: int, parameter: str = "") -> optuna.samplers.BaseSampler:

@@ -21,7 +21,7 @@ from tlcompare.backbones.registry import Backbone
 from tlcompare.data.pixels import PixelStore
 from tlcompare.data.sources import Source
 from tlcompare.errors import TrackingError
-from tlcompare.files import first_line
+from tlcompare.files import cache_dir, first_line, sha256_of, write_atomically
 from tlcompare.freezing.graph import Classifier
 from tlcompare.tracking.outbox import put
 from tlcompare.tracking.sending import Entry
@@ -59,6 +59,25 @@ def load_model(uri: str) -> serving.Predictor:
         if description is None:
             raise TrackingError(f"{uri} is not a model of this tool", serving.TAKE_URI)
         return serving.load(description.parent, uri)
+
+
+def weights_here(weights: str) -> str:
+    """The `weights` of a configuration; if they are a model in MLflow, a file with those, kept in the cache.
+
+    Raises:
+        TrackingError: nothing there, or not a model of this tool.
+    """
+    if not weights.startswith(_IN_THE_STORE):
+        return weights
+    require_store()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        found = next(iter(sorted(_fetched(weights, folder).rglob(serving.WEIGHTS_FILE))), None)
+        if found is None:
+            raise TrackingError(f"{weights} is not a model of this tool", serving.TAKE_URI)
+        kept = cache_dir() / "weights" / f"{sha256_of(found)[:32]}.safetensors"
+        if not kept.is_file() or sha256_of(kept) != sha256_of(found):
+            write_atomically(kept, found.read_bytes())
+        return str(kept)
 
 
 def _fetched(uri: str, folder: str) -> Path:

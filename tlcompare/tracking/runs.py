@@ -305,22 +305,26 @@ def experiment_id(config: RunConfig) -> str:
             f'the experiment "{name}" was deleted',
             f"Restore it: mlflow experiments restore -x {found.experiment_id}; or take another --experiment.",
         )
-    require_artifacts(found.experiment_id)
+    _require_files(found)
     return str(found.experiment_id)
 
 
-def require_artifacts(experiment: str) -> None:
-    """Check that the files of an experiment are where the store says, which holds absolute paths.
+def require_files_of(run_id: str) -> None:
+    """Check that the files of a run and those beside it are where the store says, which holds absolute paths.
 
     Raises:
-        TrackingError: their folder, and the one above it, is gone: the project was moved or renamed.
+        TrackingError: their folder is gone, with the project's around it.
+        MlflowException: there is no such run, or the store does not answer.
     """
-    location = client().get_experiment(experiment).artifact_location
-    if urlsplit(location).scheme not in ("", "file"):
+    _require_files(client().get_experiment(client().get_run(run_id).info.experiment_id))
+
+
+def _require_files(experiment: Experiment) -> None:
+    if urlsplit(experiment.artifact_location).scheme not in ("", "file"):
         return
-    folder = Path(local_file_uri_to_path(location))
+    folder = Path(local_file_uri_to_path(experiment.artifact_location))
     project = folder.parent.parent
-    if project.exists() or not client().search_runs([experiment], max_results=1):
+    if project.exists() or not client().search_runs([experiment.experiment_id], max_results=1):
         return
     now = sqlite_file(tracking_uri())
     link = f"ln -s {now.parent} {project}" if now else f"ln -s NEW_PLACE {project}"

@@ -15,7 +15,7 @@ from tlcompare.errors import TrackingError, without_credentials
 from tlcompare.files import cache_dir, first_line, locked
 from tlcompare.tracking.outbox import forget
 from tlcompare.tracking.reading import ROLE, SWEEP, LoggedRun, readable, replicates_of, trials_of
-from tlcompare.tracking.runs import STUDY_ID, RunLog, experiment_id, new_run, opened_by_mlflow, require_artifacts
+from tlcompare.tracking.runs import STUDY_ID, RunLog, experiment_id, new_run, opened_by_mlflow, require_files_of
 from tlcompare.tracking.sending import models_of
 from tlcompare.tracking.store import client, gone, shown_uri
 
@@ -82,7 +82,7 @@ def reopen_sweep(run_id: str, name: str) -> SweepLog:
                 f'the run of the sweep "{name}" was deleted in MLflow',
                 f"Restore it: mlflow runs restore --run-id {run_id}; or begin a sweep with another --name.",
             )
-        require_artifacts(run.info.experiment_id)
+        require_files_of(run_id)
         client().update_run(run_id, status="RUNNING")
         if opened is None:
             return SweepLog(run_id)
