@@ -204,7 +204,7 @@ def test_pickled_code_is_not_run(tmp_path, legacy):
     ("name", "content", "said"),
     [
         ("gone.pth", None, "no weights file"),
-        ("w.bin", b"x", "not a .safetensors or .pth"),
+        ("w.onnx", b"x", "is not a .safetensors, .pth"),
         ("w.pth", b"not a file", "damaged or not|more than weights"),
         ("w.safetensors", b"\xff" * 64, "damaged or not"),
     ],
@@ -263,5 +263,5 @@ def test_checkpoints_of_training_programs_are_read(tmp_path, small, file, change
 
 def test_a_checkpoint_of_another_network_is_refused_with_the_names_of_both(tmp_path, small):
     torch.save(wrapped("module.")(nn.Linear(3, 3).state_dict()), tmp_path / "x.pth")
-    with pytest.raises(WeightsError, match=r'7 of 8 .*the first "0.weight"; it begins with "module.weight"'):
+    with pytest.raises(WeightsError, match=r'8 of 9 .*the first "0.weight"; it begins with "module.weight"'):
         load_weights(small, str(tmp_path / "x.pth"), None)

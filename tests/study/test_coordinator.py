@@ -59,7 +59,9 @@ class Sweep:
         study = self.studies.load("s")
         study.pruner = make_pruner("median", EPOCHS)
         model = "efficientnet_lite0"
-        trials = Trials(Ledger(self.studies, study, self.plan.objectives), self.plan, {model: "fp32"}, {model: ()}, print)
+        trials = Trials(
+            Ledger(self.studies, study, self.plan.objectives), self.plan, {model: "fp32"}, {model: ()}, print
+        )
         return Coordinator(trials, self.runs, view or silent())
 
     def left_running(self):

@@ -210,9 +210,7 @@ def read_state(path: Path) -> StateDict:
         WeightsError: no such file, another kind of file, or a damaged one.
     """
     if not path.is_file():
-        raise WeightsError(
-            f'no weights file "{path}"', "--weights is default, none, a file, or a model: runs:/ID/model"
-        )
+        raise WeightsError(f'no weights file "{path}"', "--weights is default, none, a file, or runs:/ID/model")
     if path.suffix not in (".safetensors", *_PICKLED):
         raise WeightsError(
             f'"{path}" is not a .safetensors, {", ".join(_PICKLED)} file', "Save the state dict as one of these."

@@ -36,8 +36,10 @@ class Source(Protocol):
     """
 
     noun: str
-    total: int
     metrics: tuple[str, ...]
+
+    @property
+    def total(self) -> int: ...
 
     def settle(self, runs: Sequence[LoggedRun]) -> set[str]:
         """Learn how jobs ended whose end was not told, and let the others that were running wait for another attempt.
