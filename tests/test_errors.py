@@ -14,6 +14,7 @@ import os
 import re
 import shlex
 import shutil
+import sqlite3
 import struct
 import sys
 import tarfile
@@ -45,6 +46,7 @@ from tlcompare.data.sources import FLOWERS
 from tlcompare.errors import UserError
 from tlcompare.evidence.two import mcnemar_of
 from tlcompare.freezing.layers import trace
+from tlcompare.machine.device import require_compiler
 from tlcompare.study.studies import Studies
 from tlcompare.tracking.models import load_model
 from tlcompare.tracking.outbox import put
@@ -103,7 +105,7 @@ TRIGGERS = {
         {LITE} --unfreeze 1
         {LITE} --unfreeze first:0
     """,
-    "Backbones and weights": """
+    "Backbones and weights": f"""
         layers resnet51
         layers torchvision:resnet19
         layers timm:resnet51
@@ -121,6 +123,7 @@ TRIGGERS = {
         train --data photos --model mobilenet # the hub has another file than the published one
         train --data photos --model mobilenet # the hub leads to plain http
         train --data photos --model timm:test_resnet --weights sparse.pth
+        {TRAIN} --weights FILE
     """,
     "Data": f"""
         {TRAIN} --data fotos
@@ -134,6 +137,13 @@ TRIGGERS = {
         {TRAIN} --data bad
         {TRAIN} --data bad --on-bad-image skip
         {TRAIN} --data twotests
+        {TRAIN} --data oddpart
+        {TRAIN} --data mixed
+        {TRAIN} --data numbered
+        {TRAIN} --data flat
+        {TRAIN} --data crossed
+        {TRAIN} --data spelled
+        {TRAIN} --data torchvision:FakeData
         {TRAIN} --data notrain
         {TRAIN} --data trainval --score-test true
         {TRAIN} --val-fraction 0.9 --test-fraction 0.5
@@ -159,6 +169,7 @@ TRIGGERS = {
         {TRAIN} --unfreeze layer4 # too little memory for one image
         {TRAIN} --unfreeze layer4 # too little memory for the optimizer
         {TRAIN} --unfreeze layer4 # something changes frozen weights
+        {TRAIN} --unfreeze layer4 --compile # without a compiler
     """,
     "Sweeps": f"""
         sweep --space nowhere
@@ -176,9 +187,11 @@ TRIGGERS = {
         sweep --space badblock.yaml
         sweep --space report --probe --data photos --weights none
         sweep --name moved
+        sweep --name moved # its images lie elsewhere now
         sweep --name begun-elsewhere
         sweep --name proved # another process runs it
         sweep --name proved # another tracking store
+        sweep --name proved # its run was deleted in MLflow
         {SWEEP} --name newer # another process makes it meanwhile
         {SWEEP} --name ruined --trials 5 {RUINOUS}
         {SWEEP} --space recipe --sampler gp --epochs 4
@@ -271,7 +284,12 @@ TRIGGERS = {
         MLFLOW_TRACKING_URI=sqlite:///photos compare
         MLFLOW_RUN_ID=0123456789abcdef0123456789abcdef {TRAIN}
         MLFLOW_TRACKING_URI=postgresql://host/store compare # without the package for it
+        MLFLOW_RUN_ID=RUN {TRAIN}
+        MLFLOW_EXPERIMENT_ID=77 {TRAIN}
+        MLFLOW_EXPERIMENT_ID=0 MLFLOW_EXPERIMENT_NAME=other {TRAIN}
         {TRAIN} --experiment deleted
+        {TRAIN} --experiment LONG
+        {TRAIN} # the project was renamed
         MLFLOW_TRACKING_URI=http://127.0.0.1:9 compare
         {TRAIN} # a tracking server that goes away before the run begins
         {TRAIN} # a tracking server that goes away, and a disk that is full
@@ -435,6 +453,38 @@ def elsewhere(patch, served, url):
     patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{served}/other.db")
 
 
+@contextlib.contextmanager
+def deleted_run(patch, served, url):
+    run_id = sweep_run("proved").run_id
+    MlflowClient().delete_run(run_id)
+    yield
+    MlflowClient().restore_run(run_id)
+
+
+@contextlib.contextmanager
+def moved_images(patch, served, url):
+    Path("moved").rename("elsewhere")
+    yield
+    Path("elsewhere").rename("moved")
+
+
+@contextlib.contextmanager
+def renamed_project(patch, served, url):
+    """As the store has it that lies in a folder with another name now."""
+    change = "UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)"
+    here = str(Path.cwd())
+    with sqlite3.connect("mlflow.db") as database:
+        database.execute(change, (here, "/before"))
+    yield
+    with sqlite3.connect("mlflow.db") as database:
+        database.execute(change, ("/before", here))
+
+
+def no_compiler(patch, served, url):
+    require_compiler.cache_clear()
+    patch.setattr("torch._inductor.config.cpp.cxx", (None, "/nowhere/g++"))
+
+
 def behind_a_server(patch):
     patch.setenv("__pyfunc_model_path__", "model")
 
@@ -461,6 +511,10 @@ CIRCUMSTANCES = {
     "a disk that changes what is written": breaking("tlcompare.data.pixels", "_build", spoils_the_disk),
     "the hub leads to plain http": plain_hub,
     "a folder that cannot be read": unreadable_folder,
+    "its images lie elsewhere now": moved_images,
+    "its run was deleted in MLflow": deleted_run,
+    "the project was renamed": renamed_project,
+    "without a compiler": no_compiler,
     "too little memory for the optimizer": no_memory_to_step,
     "too little memory for one image": breaking("tlcompare.training.fit", "_accumulate", out_of_memory),
     "something changes frozen weights": breaking("tlcompare.training.fit", "_train_epoch", moves_what_is_frozen),
@@ -534,6 +588,12 @@ def place(tmp_path_factory, template_database, photos):
         for folder_name in ("twotests/train/red", "twotests/val/red", "twotests/valid/red", "notrain/val/red"):
             write_image(Path(folder_name) / "0.png", 1, 0)
             write_image(Path(folder_name).with_name("blue") / "0.png", 2, 0)
+        for name in (
+            *("oddpart/train/red", "oddpart/train/blue", "oddpart/test1/red", "mixed/train/red", "mixed/extra/red"),
+            *("numbered/train2017/red", "numbered/val2017/red", "flat/train", "flat/test", "crossed/red/train"),
+            *("crossed/red/test", "crossed/blue/test", "spelled/train/Cat", "spelled/train/dog", "spelled/val/cat"),
+        ):
+            write_image(Path(name) / "0.png", len(name), 0)
         for name in ("empty", "hollow/blue"):
             Path(name).mkdir()
         shutil.copytree("photos/red", "bad/red")
@@ -592,7 +652,14 @@ def place(tmp_path_factory, template_database, photos):
         newer = optuna.create_study(study_name="newer", storage=storage)
         for name, value in (study.user_attrs | {"format": 99, "version": "9.9.9"}).items():
             newer.set_user_attr(name, value)
-        yield folder, {"MODEL": model, "RUN": trained, "OTHER": other, "BARE": bare, "EMPTY": empty, "FOREIGN": foreign}
+        yield (
+            folder,
+            {"MODEL": model, "RUN": trained, "OTHER": other, "BARE": bare, "EMPTY": empty, "FOREIGN": foreign}
+            | {
+                "FILE": f"runs:/{trained}/config.yaml",
+                "LONG": "x" * 501,
+            },
+        )
 
 
 def done(*arguments):
@@ -729,7 +796,8 @@ def errors(place, tmp_path_factory, serve_folder):
                         if isinstance(entered, contextlib.AbstractContextManager):
                             stack.enter_context(entered)
                     while words[0].startswith("MLFLOW_"):
-                        patch.setenv(*words.pop(0).split("=", 1))
+                        name, value = words.pop(0).split("=", 1)
+                        patch.setenv(name, names.get(value, value))
                     message = said(run(*words), line)
                 shown = command
                 for working in (TRAIN, LITE, SWEEP):
@@ -805,6 +873,7 @@ CALLS = {
     "a request of too many pixels": asked(*[wide()] * 3),
     "a request with text": asked("no base64!"),
     "a request with the name of a file": asked("/etc/passwd"),
+    "a request with a data URI of text": asked("data:text/plain,hello"),
     "an array of floating-point numbers": given(np.zeros((4, 4, 3))),
     "an array of five channels": given(np.zeros((4, 4, 5), np.uint8)),
     "a path that is none": given("ros\u00e9.jpg"),

@@ -8,6 +8,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ _MOST_IMAGES, _MOST_BYTES, _MOST_PIXELS = 256, 64 * 2**20, 2 * MAX_PIXELS
 """In one request to a server."""
 TAKE_URI = "Take the URI from the run's page."
 _RESTORE = "Restore it, or train it again."
+_SHORTEST = 32
+"""Characters of base64 that no image has less of; many words and paths would be base64 too."""
 _URL_SAFE = str.maketrans("-_", "+/")
 _TAKES = "Give bytes, base64, a path, or a uint8 array (H, W, 3)."
 
@@ -226,10 +229,10 @@ def _decoded(text: str) -> bytes:
             raise DataError(f"a data URI that is not base64: {start[:40]}", _TAKES)
         text = rest
     plain = "".join(text.split()).rstrip("=").translate(_URL_SAFE)
-    try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except ValueError as e:
-        raise DataError("text that is neither base64 nor the path of a file", _TAKES) from e
+    if len(plain) >= _SHORTEST:
+        with suppress(ValueError):
+            return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    raise DataError("text that is neither base64 nor the path of a file", _TAKES)
 
 
 def _is_file(text: str | Path) -> bool:

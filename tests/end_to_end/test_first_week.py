@@ -272,9 +272,12 @@ def test_a_model_asks_for_packages_that_can_be_installed(run, photos, monkeypatc
     real = mlflow.pyfunc.save_model
     monkeypatch.setattr("tlcompare.tracking.sending.version", lambda name: "2.15.0+cpu")
     asked = []
-    monkeypatch.setattr(
-        "mlflow.pyfunc.save_model", lambda *a, **k: asked.extend(k["pip_requirements"]) or real(*a, **k)
-    )
+
+    def save(*arguments, **named):
+        asked.extend(named["pip_requirements"])
+        return real(*arguments, **named)
+
+    monkeypatch.setattr("mlflow.pyfunc.save_model", save)
     run("train", "--data", photos, *TINY, "--unfreeze", "frozen")
     assert "torch==2.15.0" in asked
 
@@ -332,8 +335,10 @@ def test_what_a_terminal_cannot_show_is_written_out(run, photos, tmp_path):
     assert listed.exit_code == 0, repr(listed.exception)
 
 
-def test_a_norm_behind_the_pooling_is_measured_with_two_images():
-    backbone = get_backbone("timm:skresnet18").at_size(512)
+def test_a_norm_behind_the_pooling_is_measured_with_two_images(monkeypatch):
+    """However large they are."""
+    monkeypatch.setattr("tlcompare.features.speed._PIXELS", 64**2)
+    backbone = get_backbone("timm:skresnet18").at_size(64)
     speed = measure_speed(trace(backbone, backbone.build()), Compute("cpu", "fp32", 1))
     assert speed.step > 0
 

@@ -179,7 +179,7 @@ def _timm(name: str, model: str) -> Backbone:
 
     architecture = model.partition(".")[0]
     if not is_model(architecture):
-        near = did_you_mean(model, timm.list_models(pretrained=True))
+        near = did_you_mean(model, {name.partition(".")[0] for name in timm.list_models(pretrained=True)})
         raise BackboneError(f'timm has no model "{model}"', f"{near} timm.list_models() lists all.".strip())
     try:
         published = get_pretrained_cfg(model)
