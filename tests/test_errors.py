@@ -228,6 +228,7 @@ TRIGGERS = {
         compare --experiment nowhere
         compare 0123456789abcdef0123456789abcdef
         compare --sweep don
+        compare --sweep proved # a store that stops answering
         compare --sweep done --evidence
         compare --evidence
         compare --sweep done --baseline top
@@ -511,6 +512,7 @@ CIRCUMSTANCES = {
     "a disk that changes what is written": breaking("tlcompare.data.pixels", "_build", spoils_the_disk),
     "the hub leads to plain http": plain_hub,
     "a folder that cannot be read": unreadable_folder,
+    "a store that stops answering": breaking("tlcompare.tracking.reading", "_search", gone),
     "its images lie elsewhere now": moved_images,
     "its run was deleted in MLflow": deleted_run,
     "the project was renamed": renamed_project,
@@ -896,6 +898,10 @@ HEAD = """# Errors
 What can go wrong, and what is said then: one line on standard error, exit code 2, what was finished stays. Each says
 what is wrong, where, and what to do; `--debug` shows where in the program it arose. `tests/test_errors.py` makes every
 one of them, and writes this page. `…` stands for a working model, data, size and number of epochs."""
+
+
+def test_an_error_is_one_line_whatever_is_quoted_in_it():
+    assert str(UserError("a key\n: of\r\n two", "Mend\nit.")) == "a key : of two. Mend it."
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,14 @@ class UserError(Exception):
     """
 
     def __init__(self, what: str, hint: str) -> None:
-        self.what = without_credentials(what).rstrip(".")
-        self.hint = without_credentials(hint)
+        self.what = _one_line(without_credentials(what)).rstrip(".")
+        self.hint = _one_line(without_credentials(hint))
         stop = "" if self.what.endswith("?") else "."
         super().__init__(f"{self.what}{stop} {self.hint}".strip())
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s*[\r\n]+\s*", " ", text)
 
 
 def without_credentials(text: str) -> str:
