@@ -450,7 +450,7 @@ def test_what_is_run_after_the_opening_is_scored_only_if_asked_to(place):
     kept = file.read_bytes()
     write_image(file, seed=999, hue=0)
     changed = run("replicate", "--sweep", "default-1", "--seeds", SEEDS + 1, code=2)
-    assert "no longer those of the sweep" in changed.stderr
+    assert "are not those of the sweep" in changed.stderr
     file.write_bytes(kept)
     more = run("replicate", "--sweep", "default-1", "--top", 5, "--seeds", SEEDS + 1)
     assert "what is chosen now may know its scores" in more.stderr

@@ -203,7 +203,7 @@ def test_images_that_changed_stop_a_sweep_that_goes_on(sweep, photos, tmp_path):
     sweep("--trials", 1, data=data, code=0)
     (data / "red" / "00.png").unlink()
     result = sweep("--trials", 2, "--name", "default-1", data=data, code=2)
-    assert "the images are no longer those" in result.stderr
+    assert "are not those that the sweep" in result.stderr
 
 
 def forked(work):

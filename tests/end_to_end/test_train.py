@@ -167,7 +167,7 @@ def test_copies_that_contradict_or_straddle_are_named(train, tlcompare, photos, 
     assert len(suspect["in more than one part"]) == 12
     again = tlcompare("train", "--config", f"runs:/{run.info.run_id}")
     assert "no val folder: 15% of train" in again.stderr
-    assert "warning: 1 image file(s) beside the class folders are not used, such as train/loose.PNG" in again.stderr
+    assert "warning: 1 image file (train/loose.PNG), beside the class folders, not used" in again.stderr
     assert "warning: 1 image(s) in more than one class, such as test/red/11.png = train/blue/twin.png" in again.stderr
     assert "are not those" not in again.stderr
     (tmp_path / "copies" / "train" / "blue" / "twin.png").unlink()

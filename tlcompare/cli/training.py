@@ -43,9 +43,10 @@ def train(config_file: str | None, **options: str | None) -> None:
     from tlcompare.tracking.store import shown_uri
 
     result = train_one(config, None if "data" in given else digest)
-    click.echo(f"validation accuracy   {result.metrics['val/accuracy']:.2%}")
+    split = result.prepared.split
+    click.echo(f"validation accuracy   {result.metrics['val/accuracy']:.2%} of {len(split.val)} images")
     if "test/accuracy" in result.metrics:
-        click.echo(f"test accuracy         {result.metrics['test/accuracy']:.2%}")
+        click.echo(f"test accuracy         {result.metrics['test/accuracy']:.2%} of {len(split.test)} images")
     click.echo(f"trainable weights     {result.prepared.plan.trainable_parameters:,}")
     click.echo(f"training              {result.metrics['cost/train_seconds']:.1f} s")
     click.echo(f"run                   {result.run_id} in {shown_uri()}")

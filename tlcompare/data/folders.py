@@ -78,7 +78,7 @@ class _Folder:
     def folders(self, top: Path) -> list[Path]:
         """The folders in a folder, but hidden ones and those of the system."""
         with os.scandir(top) as entries:  # which knows folders without asking the disk for each of the files
-            shown = [Path(top, e.name) for e in entries if e.is_dir() and not e.name.startswith(".")]
+            shown = [Path(top, e.name) for e in entries if not e.name.startswith(".") and _may_be_folder(e)]
         return sorted(d for d in shown if not self._clutter(d))
 
     def files(self, top: Path) -> list[Path]:
@@ -146,6 +146,10 @@ def list_images(root: Path) -> Listing:
 def printable(path: str) -> str:
     """A path that can be shown and stored: bytes that are no UTF-8 are written out."""
     return path.encode("utf-8", "backslashreplace").decode()
+
+
+def _may_be_folder(entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() or entry.is_dir()
 
 
 def _class_of(folder: Path) -> str:

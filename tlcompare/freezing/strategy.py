@@ -304,6 +304,6 @@ def _block_range(layers: LayerList, term: str) -> tuple[str, ...]:
             return blocks[blocks.index(first) : blocks.index(last) + 1]
     raise StrategyError(
         f'"{term}" is no block of {layers.backbone}',
-        f"{did_you_mean(term, [*blocks, 'all', *_kinds(layers)])} Blocks: {', '.join(blocks)}. "
+        f"{did_you_mean(term, [*blocks, 'frozen', 'all', *_kinds(layers)])} Blocks: {', '.join(blocks)}. "
         f"A strategy is one of {GRAMMAR}.".strip(),
     )

@@ -140,18 +140,6 @@ class Search:
             single = {name: value for name, value in single.items() if name not in HEAD_ALONE}
         return resolve(single, open_, self.fixed, {"model": model, "unfreeze": text, "seed": self.seed})
 
-    def problem(self, params: Mapping[str, Any]) -> str:
-        """Why a trial cannot have these parameters, which somebody asked for; empty if it can."""
-        model = str(params.get("model", self.models[0]))
-        domains: dict[str, Domain] = {"model": Choices(self.models)} if len(self.models) > 1 else {}
-        domains |= self.domains(model) if model in self.models else {}
-        for name, value in params.items():
-            if name not in domains:
-                return f"the space has no parameter {name}; there are {', '.join(domains) or 'none'}"
-            if not domains[name].contains(value):
-                return f"{name} cannot be {value}, but {domains[name]}"
-        return ""
-
     def listed(self, trial: Mapping[str, Any]) -> RunConfig:
         """The configuration of one entry of a list of trials."""
         single = {name: domain.values[0] for name, domain in self.space.recipe.items()}
@@ -276,6 +264,19 @@ def bind(space: Space, models: Sequence[str], fixed: Mapping[str, Any]) -> Searc
         except ConfigError as e:
             raise ConfigError(f"space {space.name}: trials[{number}]: {e.what}", e.hint) from e
     return search
+
+
+def problem_of(search: Search, params: Mapping[str, Any]) -> str:
+    """Why a trial cannot have these of Optuna's parameters, which somebody asked for; empty if it can."""
+    model = str(params.get("model", search.models[0]))
+    domains: dict[str, Domain] = {"model": Choices(search.models)} if len(search.models) > 1 else {}
+    domains |= search.domains(model) if model in search.models else {}
+    for name, value in params.items():
+        if name not in domains:
+            return f"the space has no parameter {name}; there are {', '.join(domains) or 'none'}"
+        if not domains[name].contains(value):
+            return f"{name} cannot be {value}, but {domains[name]}"
+    return ""
 
 
 def models_of(space: Space) -> tuple[str, ...]:

@@ -95,6 +95,7 @@ def leave_summary(log: SweepLog, name: str, ledger: Ledger, plan: Plan, stopped:
         lines += [f"{heading if i == 0 else '':<12} {_described(t, plan)}" for i, t in enumerate(best[:_TOP])]
         if len(best) > _TOP:
             lines.append(f"{'':<12} and {len(best) - _TOP} more that none is better than in everything")
+        lines.append(f"{'':<12} chosen on {len(next(iter(plan.prepared.values())).split.val)} validation images")
         lines += _crowned(best[0], log, name, plan)
         log.tags({"tlcompare.best_run": best[0].user_attrs["run_id"], "tlcompare.best_trial": best[0].number})
     else:

@@ -15,6 +15,7 @@ from tlcompare.engines.jobs import Job, Metrics, Outcome, keep_all, keep_none
 from tlcompare.study.ledger import RUN, Ledger
 from tlcompare.study.objective import NotDominated, shown_value
 from tlcompare.study.planning import Plan
+from tlcompare.study.search import problem_of
 from tlcompare.study.source import Over
 from tlcompare.study.space import Choices, Domain
 from tlcompare.study.studies import ask, make_sampler, next_number, suggest, wanted
@@ -71,7 +72,7 @@ class Trials:
         self._say = say
         self._going: dict[int, _Going] = {}
         self._began: float | None = None
-        self._failed_earlier, self._again = self._failed()
+        self._failed_earlier, self._again = _failed(ledger.trials())
         known = [(n, c.config) for n in range(plan.limits.trials) if (c := plan.candidate(n)) is not None]
         self._frozen = [(n, c) for n, c in known if not plan.search.plan(c).parameters]
         self._refused = 0
@@ -158,13 +159,13 @@ class Trials:
     def _ask(self) -> Job | None:
         """The next trial, its parameters and what it is in the study; None where it was asked for and cannot be."""
         plan, search, study = self._plan, self._plan.search, self._ledger.study
-        past = self._later(self._ledger.trials())
+        past = _later(self._ledger.trials(), plan.baselines)
         number = next_number(study, past)
         index = self._known_index(number)
         known = None if index is None else plan.known[index]
         new = {} if index is None else {_KNOWN: index}
         trial = ask(study, self._sampler(number), known.params if known else {}, new, past)
-        if known is None and (problem := search.problem(wanted(self._ledger.trials()[number]))):
+        if known is None and (problem := problem_of(search, wanted(self._ledger.trials()[number]))):
             self._refuse(trial, problem)
             return None
 
@@ -235,12 +236,6 @@ class Trials:
             return self._again.pop(0)
         return len(tried) % count if self._plan.cyclic else None
 
-    def _later(self, trials: Sequence[FrozenTrial]) -> set[int]:
-        """The trials that another program asked for, as long as a baseline is still to be tried."""
-        if set(range(self._plan.baselines)) <= set(_known(trials)):
-            return set()
-        return {t.number for t in trials if t.state == TrialState.WAITING and _KNOWN not in t.user_attrs}
-
     def _refuse(self, trial: Trial, problem: str) -> None:
         """Let a trial fail that was asked for and that the space does not have."""
         trial.set_user_attr("reason", problem)
@@ -252,13 +247,19 @@ class Trials:
         """The sampler of a trial, anew for each parameter, so that a kill between two of them changes nothing."""
         return make_sampler(self._plan.definition.sampler, self._plan.search.seed, number, parameter)
 
-    def _failed(self) -> tuple[int, list[int]]:
-        """How many trials failed in earlier sittings, and the known candidates that have had nothing but failures."""
-        trials = self._ledger.trials()
-        failed = [t for t in trials if t.state == TrialState.FAIL]
-        others = {t.user_attrs.get(_KNOWN) for t in trials if t.state != TrialState.FAIL}
-        again = {t.user_attrs[_KNOWN] for t in failed if t.user_attrs.get(_KNOWN) is not None}
-        return len(failed), sorted(again - others)
+
+def _later(trials: Sequence[FrozenTrial], baselines: int) -> set[int]:
+    """The trials that another program asked for, as long as one of so many baselines is still to be tried."""
+    if set(range(baselines)) <= set(_known(trials)):
+        return set()
+    return {t.number for t in trials if t.state == TrialState.WAITING and _KNOWN not in t.user_attrs}
+
+
+def _failed(trials: Sequence[FrozenTrial]) -> tuple[int, list[int]]:
+    """How many of the trials failed, and the known candidates that have had nothing but failures."""
+    failed = [t for t in trials if t.state == TrialState.FAIL]
+    others = {t.user_attrs.get(_KNOWN) for t in trials if t.state != TrialState.FAIL}
+    return len(failed), sorted(set(_known(failed)) - others)
 
 
 def _known(trials: Sequence[FrozenTrial]) -> list[int]:
