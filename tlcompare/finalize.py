@@ -18,9 +18,10 @@ from tlcompare.features.feed import Stream
 from tlcompare.machine.device import choose_compute
 from tlcompare.preparation import Workbench, images_and_split
 from tlcompare.progress import RunReporter, reporting
-from tlcompare.tracking.models import load_model
+from tlcompare.tracking.models import load_model, weights_here
 from tlcompare.tracking.outbox import send
 from tlcompare.tracking.reading import (
+    DATA,
     FINALISTS,
     OPENED_AT,
     OPENED_BY,
@@ -54,9 +55,10 @@ def finalize(sweep: str, again: bool = False, data: str | None = None) -> str:
         KeyboardInterrupt, SystemExit: the same command goes on.
     """
     ready()
-    require_files_of(sweep_run(sweep).run_id)
+    parent = sweep_run(sweep)
+    require_files_of(parent.run_id)
+    data = data or parent.tags.get(DATA)
     evidence = evidence_of(sweep)
-    parent = evidence.sweep
     runs = [run for c in evidence.contenders for run in c.runs]
     opened = opening(parent)
     finalists = json.loads(file_of(parent, FINALISTS)) if opened else []
@@ -70,7 +72,7 @@ def finalize(sweep: str, again: bool = False, data: str | None = None) -> str:
     todo = [r for r in runs if "test/accuracy" not in r.metrics]
     if not todo:
         return f"The test set of {sweep} was {opened}. Its scores stand; nothing was scored again."
-    workbench = Workbench()
+    workbench = Workbench(weights_here)
     with reporting(len(todo)) as reporter, terminable(), alone_with(parent.run_id):
         own_split = _require_ready(todo, reporter, workbench, data)
         if seen := opened_elsewhere(runs[0], parent.run_id, own_split):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -81,9 +82,13 @@ class Workbench:
     """What the runs of one process share: the images and the backbones that were opened, and heads trained ahead.
 
     Images that change on the disk meanwhile are not noticed.
+
+    Args:
+        find_weights: gives the file for `weights` that are neither `default` nor `none` and lie elsewhere.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, find_weights: Callable[[str], str] = str) -> None:
+        self._find_weights = find_weights
         self.heads: dict[RunConfig, TrainedHead] = {}
         self._sources: dict[str, Source] = {}
         self._stores: dict[tuple[Path, Preprocessing, str], PixelStore] = {}
@@ -111,9 +116,11 @@ class Workbench:
             layers = trace(backbone, network)
             make_plan(layers, config.unfreeze, classes=2)
             reporter.doing(f"loading the weights of {config.model}")
+            found = self._find_weights(config.weights)
             weights = load_weights(
-                network, config.weights, backbone.weights, classifier=backbone.classifier, rename=backbone.rename
+                network, found, backbone.weights, classifier=backbone.classifier, rename=backbone.rename
             )
+            weights = weights if found == config.weights else f"{config.weights}, {weights}"
             layers.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             for other in [k for k in self._backbones if seed is not None and k[:3] == key[:3]]:
                 del self._backbones[other]
@@ -213,7 +220,7 @@ def _settle(config: RunConfig, compute: Compute, backbone: Backbone, source: Sou
     return replace(
         config,
         data=source.origin if Path(source.origin) == source.root else config.data,
-        weights=config.weights if config.weights in ("default", "none") else str(Path(config.weights).absolute()),
+        weights=str(Path(config.weights).absolute()) if Path(config.weights).exists() else config.weights,
         image_size=backbone.preprocessing.size,
         augment=augment,
         views=config.views or DEFAULT_VIEWS[augment],

@@ -14,7 +14,8 @@ from tlcompare.preparation import Prepared, Workbench, prepare
 from tlcompare.progress import Reporter, reporting
 from tlcompare.report.drawings import draw_probe
 from tlcompare.report.table import aligned
-from tlcompare.tracking.runs import RunLog, open_probe, ready
+from tlcompare.tracking.models import weights_here
+from tlcompare.tracking.runs import RunLog, free_run, open_probe, ready
 from tlcompare.tracking.store import shown_uri
 from tlcompare.training.probe import BlockProbe, probe_blocks, suggestions
 
@@ -29,8 +30,9 @@ def probe(config: RunConfig) -> str:
         UserError: any option, image or weight that cannot be used.
     """
     ready()
+    free_run(config)
     with reporting(config.epochs) as reporter:
-        prepared = prepare(config, reporter, Workbench())
+        prepared = prepare(config, reporter, Workbench(weights_here))
         probes = run_probe(prepared, reporter)
     settled = prepared.config
     with open_probe(settled) as log:

@@ -57,9 +57,8 @@ def train(config: RunConfig, expected_digest: str | None = None) -> RunResult:
     """
     ready()
     free_run(config)
-    config = replace(config, weights=weights_here(config.weights))
     with reporting(config.epochs) as reporter:
-        workbench = Workbench()
+        workbench = Workbench(weights_here)
         prepared = prepare(config, reporter, workbench)
         announce(prepared, reporter)
         if expected_digest and expected_digest != prepared.store.digest:

@@ -170,7 +170,7 @@ def test_trials_that_others_enqueue_are_trained_as_asked_or_refused(run, photos)
     assert "best         #5" not in output
     trials = study("s").trials
     assert trials[3].user_attrs["reason"] == "depth cannot be 5.0, but 0 to 1"
-    assert [t.state.name for t in trials] == ["COMPLETE"] * 3 + ["FAIL"] * 2 + ["COMPLETE"] * 4
+    assert [t.state.name for t in trials] == ["COMPLETE"] * 3 + ["FAIL"] * 2 + ["COMPLETE"] * 5
     asked = next(r for r in children("s") if r.data.tags["tlcompare.trial"] == "2")
     assert (asked.data.params["lr"], asked.data.params["unfrozen_layers"]) == ("0.002", "26")
     assert asked.data.tags["tlcompare.baseline"] == "false"
@@ -219,10 +219,9 @@ def test_data_may_move(run, project, tmp_path):
     said = run("sweep", "--name", "s", "--trials", 2, code=2)
     assert f'the images of the sweep "s" are no longer in {project}/photos. Say where they are now: --data DIR' in said
     assert f"the images are the same, now in {tmp_path}/elsewhere" in run("sweep", "--name", "s", "--trials", 2, *moved)
-    run("sweep", "--name", "s", "--trials", 3)
-    assert "Give a folder" in run("replicate", "--sweep", "s", "--top", 1, "--seeds", 2, code=2)
-    run("replicate", "--sweep", "s", "--top", 1, "--seeds", 2, *moved)
+    run("replicate", "--sweep", "s", "--top", 1, "--seeds", 2)
     shutil.move(tmp_path / "elsewhere", tmp_path / "third")
+    assert "Give a folder" in run("replicate", "--sweep", "s", "--top", 1, "--seeds", 3, code=2)
     run("finalize", "--sweep", "s", "--data", tmp_path / "third")
     (tmp_path / "third" / "red" / "00.png").unlink()
     for command in (["sweep", "--name", "s", "--trials", 4], ["replicate", "--sweep", "s", "--seeds", 3]):

@@ -175,7 +175,7 @@ def load_weights(
             raise WeightsError("nobody publishes weights for this backbone", "Give --weights FILE or --weights none")
         path, shown = source.fetch(), str(source)
     else:
-        path = _file_in(expanded(choice))
+        path = weights_file(expanded(choice))
         shown = f"{path.name} sha256:{sha256_of(path)[:16]}" if path.is_file() else ""
     state = read_state(path)
     if choice == "default" and isinstance(source, PackagedWeights) and source.in_order:
@@ -186,10 +186,8 @@ def load_weights(
         renamed = rename(state, network)
         if not _misfit(renamed, needed):
             state, misfit = renamed, ""
-    if misfit:
-        inner = _without_prefix(state, needed)
-        misfit = _misfit(inner, needed)
-        state = inner
+    if misfit and (inner := _unwrapped(state, needed, path.name)):
+        state, misfit = inner, ""
     if misfit:
         raise WeightsError(
             f"{path.name} does not fit this backbone: {misfit}", "Give the --model it was made for, or another file."
@@ -198,9 +196,18 @@ def load_weights(
     return shown
 
 
-def _file_in(place: Path) -> Path:
-    """The weights in a folder that holds a logged model; a file itself."""
-    return next(iter(sorted(place.rglob("*.safetensors"))), place) if place.is_dir() else place
+def weights_file(place: Path) -> Path:
+    """The file itself, or the one in a folder such as a logged model.
+
+    Raises:
+        WeightsError: a folder that holds several.
+    """
+    if not place.is_dir():
+        return place
+    files = sorted(place.rglob("*.safetensors"))
+    if len(files) > 1:
+        raise WeightsError(f"{place} holds {len(files)} files with weights", "Name one of them.")
+    return files[0] if files else place
 
 
 def read_state(path: Path) -> StateDict:
@@ -237,9 +244,8 @@ def read_state(path: Path) -> StateDict:
         raise WeightsError(
             f"{path} is damaged or not a weights file: {first_line(e)}", "Save or download it again."
         ) from e
-    for key in _INSIDE:
-        if isinstance(state, dict) and isinstance(state.get(key), dict):
-            state = state[key]
+    while inside := next((k for k in _INSIDE if isinstance(state, dict) and isinstance(state.get(k), dict)), ""):
+        state = state[inside]
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) and _is_plain(v) for v in state.values()):
         raise WeightsError(f"{path} is no state dict", "Save one: names mapped to plain tensors, and nothing else.")
     return dict(state)
@@ -254,17 +260,22 @@ def _is_hub_content(path: Path) -> bool:
     return re.fullmatch(r"[0-9a-f]{64}", blob.name) is not None and sha256_of(blob) == blob.name
 
 
-def _without_prefix(state: StateDict, needed: StateDict) -> StateDict:
-    """The tensors of a larger module that holds the network, under the network's own names.
+def _unwrapped(state: StateDict, needed: StateDict, name: str) -> StateDict:
+    """The tensors of a larger module that holds the network, under the network's own names; none if it does not.
 
     What wraps a network puts its name for it in front: `module.`, `_orig_mod.`, `model.`, `backbone.`, ...
+
+    Raises:
+        WeightsError: it holds the network more than once.
     """
     first = next(iter(needed))
-    for name in state:
-        if name.endswith(f".{first}"):
-            prefix = name.removesuffix(first)
-            return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
-    return state
+    prefixes = [n.removesuffix(first) for n in state if n.endswith(f".{first}")]
+    inner = {p: {n.removeprefix(p): t for n, t in state.items() if n.startswith(p)} for p in prefixes}
+    fitting = [p for p in prefixes if not _misfit(inner[p], needed)]
+    if len(fitting) > 1:
+        shown = " and ".join(p.rstrip(".") for p in fitting)
+        raise WeightsError(f"{name} holds this backbone more than once: {shown}", "Save one of them alone.")
+    return inner[fitting[0]] if fitting else {}
 
 
 def _misfit(state: StateDict, needed: StateDict) -> str:

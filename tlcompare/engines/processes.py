@@ -16,6 +16,7 @@ from typing import Any
 from tlcompare.engines.attempt import attempt
 from tlcompare.engines.jobs import Job, NextJob, Outcome, Watch
 from tlcompare.preparation import Workbench
+from tlcompare.tracking.models import weights_here
 from tlcompare.tracking.outbox import send
 from tlcompare.tracking.reading import logged
 from tlcompare.tracking.signals import undisturbed
@@ -136,7 +137,7 @@ def _stop(workers: Sequence[_Worker], busy: Sequence[_Worker]) -> None:
 def _work(connection: Connection) -> None:
     """The life of a worker process: it ends with the one that began it, however that ends."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    remote, workbench = _Remote(connection), Workbench()
+    remote, workbench = _Remote(connection), Workbench(weights_here)
     while True:
         try:
             job = connection.recv()

@@ -16,6 +16,8 @@ from tlcompare.tracking.reading import LoggedRun
 
 RUN = "run_id"
 """Where a trial in Optuna has the id of its run in MLflow."""
+KNOWN = "known"
+"""Where a trial in Optuna says which known candidate it is; none of another program says anything there."""
 _DELETED = "deleted_runs"
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
@@ -43,7 +45,7 @@ class Ledger:
 
     def done(self) -> int:
         """How many trials have an outcome."""
-        return sum(t.state in _DONE for t in self.trials())
+        return sum(t.state in _DONE and KNOWN in t.user_attrs for t in self.trials())
 
     def best_trials(self) -> list[FrozenTrial]:
         """The finished trials that no other dominates, of those whose runs MLflow has."""
@@ -79,7 +81,7 @@ class Ledger:
         """
         by_id = {run.run_id: run for run in runs}
         with usable(self.studies.url):
-            for trial in running(self.study):
+            for trial in (t for t in running(self.study) if KNOWN in t.user_attrs):
                 run = by_id.get(trial.user_attrs.get(RUN, ""))
                 state = run.tags.get("tlcompare.state", "") if run and run.status != "RUNNING" else ""
                 values = self._values(run.metrics) if run and state == "finished" else []

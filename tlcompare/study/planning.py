@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tlcompare.backbones.registry import get_backbone
-from tlcompare.backbones.weights import read_state
+from tlcompare.backbones.weights import read_state, weights_file
 from tlcompare.config import RunConfig, checked, flag, presets, resolve
 from tlcompare.data.sources import require_known
 from tlcompare.errors import ConfigError, DataError, StudyError, WeightsError
@@ -149,7 +149,7 @@ def make_plan(request: Request, kept: Definition | None, limits: Mapping[str, An
     _require_learnable(definition, search)
     if kept is None and "weights" not in definition.options:
         _require_weights(space)
-    workbench = Workbench()
+    workbench = Workbench(weights_here)
     quiet = Quiet(say)
     prepared = {m: prepare(_first_of(search.always_first, m), quiet, workbench) for m in definition.models}
     one = next(iter(prepared.values()))
@@ -199,7 +199,7 @@ def _require_weights(space: Space) -> None:
     domain = space.recipe.get("weights")
     listed = {*(domain.values if domain else ()), *(trial.get("weights") for trial in space.trials)}
     for file in sorted(listed - {None, "default", "none"}):
-        read_state(expanded(file))
+        read_state(weights_file(expanded(weights_here(file))))
 
 
 def _first_of(known: tuple[Candidate, ...], model: str) -> RunConfig:
@@ -239,8 +239,6 @@ def _define(request: Request, objectives: tuple[Objective, ...], say: Callable[[
 def _settled(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options, checked, whose files and folders are found from any working folder."""
     resolve(options)
-    if "weights" in options:
-        options = dict(options) | {"weights": weights_here(str(options["weights"]))}
     named = {name: str(options[name]) for name in ("data", "weights") if name in options}
     paths = {n: expanded(t) for n, t in named.items() if t not in ("digits", "flowers", "default", "none")}
     return dict(options) | {name: str(path.absolute()) for name, path in paths.items() if path.exists()}

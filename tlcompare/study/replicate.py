@@ -18,8 +18,9 @@ from tlcompare.study.planning import Quiet
 from tlcompare.study.replicates import Replicates
 from tlcompare.study.reuse import cuts_worth_keeping
 from tlcompare.study.view import View, viewing
+from tlcompare.tracking.models import weights_here
 from tlcompare.tracking.outbox import kept
-from tlcompare.tracking.reading import BASELINE, LoggedRun, replicates_of, sweep_run, trials_of, warning_if_opened
+from tlcompare.tracking.reading import BASELINE, DATA, LoggedRun, replicates_of, sweep_run, trials_of, warning_if_opened
 from tlcompare.tracking.runs import RunLog, logged_config, ready, require_files_of
 from tlcompare.tracking.signals import is_interruption, terminable
 from tlcompare.tracking.sweeps import REPLICATED, Runs, alone_with
@@ -60,6 +61,7 @@ def replicate(
     ready()
     parent = sweep_run(sweep)
     require_files_of(parent.run_id)
+    data = data or parent.tags.get(DATA)
     chosen, others = _choose(trials_of(parent.run_id), sweep, top, data)
     first = _FIRST_SEED + int(min(c.config.seed for c in chosen))
     wanted = [
@@ -68,7 +70,7 @@ def replicate(
         for c in chosen
     ]
     again = f"tlcompare replicate --sweep {sweep} --top {top} --seeds {seeds}{' --resplit' if resplit else ''}"
-    again += f" --data {shlex.quote(data)}" if data else ""
+    again += f" --data {shlex.quote(data)}" if data not in (None, parent.tags.get(DATA)) else ""
     with viewing() as view, terminable(), alone_with(parent.run_id):
         if warning := warning_if_opened(parent):
             view.say(warning)
@@ -99,7 +101,7 @@ def _run(
     """Run what is not there yet; `again` goes on with it. Returns what failed, with the reasons."""
     there = _there(parent, sweep, resplit=any(config.val_seed == config.seed for _, config in wanted))
     missing = [config for c, config in wanted if (c.key, config.seed, config.val_seed) not in there]
-    workbench = Workbench()
+    workbench = Workbench(weights_here)
     try:
         prepared = _prepared(missing, parent, sweep, workbench, view)
         cuts = cuts_worth_keeping(prepared, [(config, 1.0) for config in missing])

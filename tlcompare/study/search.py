@@ -268,9 +268,13 @@ def bind(space: Space, models: Sequence[str], fixed: Mapping[str, Any]) -> Searc
 
 def problem_of(search: Search, params: Mapping[str, Any]) -> str:
     """Why a trial cannot have these of Optuna's parameters, which somebody asked for; empty if it can."""
-    model = str(params.get("model", search.models[0]))
+    if search.space.trials:
+        return f"space {search.space.name} is a list of trials, to which nothing is added"
     domains: dict[str, Domain] = {"model": Choices(search.models)} if len(search.models) > 1 else {}
-    domains |= search.domains(model) if model in search.models else {}
+    if params.get("model", search.models[0]) in search.models:
+        domains |= search.domains(str(params.get("model", search.models[0])))
+    if search.conditional and params and "model" not in params:
+        return f"it does not say which model: {', '.join(search.models)}"
     for name, value in params.items():
         if name not in domains:
             return f"the space has no parameter {name}; there are {', '.join(domains) or 'none'}"

@@ -26,7 +26,7 @@ class Choices:
     values: tuple[Any, ...]
 
     def contains(self, value: Any) -> bool:
-        return value in self.values
+        return any(type(v) is type(value) and v == value for v in self.values)
 
     def nearest(self, value: Any) -> Any:
         """The value itself if it is a choice, else the nearest number, or the first choice of what are no numbers."""

@@ -248,7 +248,7 @@ def ask(
     """
     study.sampler = sampler
     waiting = [t for t in _waiting(study) if t.number not in past]
-    if not waiting and (params or attributes or past):
+    if not waiting:
         study.enqueue_trial(dict(params), user_attrs=dict(attributes or {}))
         waiting = [t for t in _waiting(study) if t.number not in past]
     if not past:
@@ -269,9 +269,8 @@ def _waiting(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def wanted(trial: FrozenTrial) -> Mapping[str, Any]:
-    """The parameters with which a trial was enqueued; none if it was not."""
-    params: Mapping[str, Any] = trial.system_attrs.get("fixed_params", {})
-    return params
+    """The parameters that a trial was enqueued with, or has already."""
+    return {**trial.params, **trial.system_attrs.get("fixed_params", {})}
 
 
 def suggest(trial: Trial, name: str, domain: Domain) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 
 import pandas as pd
@@ -18,7 +19,7 @@ from tlcompare.report.charts import draw, page
 from tlcompare.report.figures import sweep_charts
 from tlcompare.report.table import markdown
 from tlcompare.study.importance import importance
-from tlcompare.study.ledger import RUN, Ledger
+from tlcompare.study.ledger import KNOWN, RUN, Ledger
 from tlcompare.study.objective import shown_value
 from tlcompare.study.planning import Plan
 from tlcompare.tracking.reading import NOTES, LoggedRun, trials_of
@@ -99,7 +100,8 @@ def leave_summary(log: SweepLog, name: str, ledger: Ledger, plan: Plan, stopped:
         lines += _crowned(best[0], log, name, plan)
         log.tags({"tlcompare.best_run": best[0].user_attrs["run_id"], "tlcompare.best_trial": best[0].number})
     else:
-        dethrone(name, log.run_id)
+        with suppress(TrackingError):
+            dethrone(name, log.run_id)
         log.tags({"tlcompare.best_run": "", "tlcompare.best_trial": ""})
     lines.append(f"table        tlcompare compare --sweep {name}")
     lines.append(f"make sure    tlcompare replicate --sweep {name}")
@@ -123,12 +125,12 @@ def _luck(runs: Sequence[LoggedRun]) -> str:
 def _counts(ledger: Ledger) -> str:
     deleted = ledger.deleted()
     trials = [t for t in ledger.trials() if t.user_attrs.get(RUN) not in deleted]
-    foreign = sum(t.state in (TrialState.COMPLETE, TrialState.PRUNED) and RUN not in t.user_attrs for t in trials)
-    states = [t.state for t in trials if RUN in t.user_attrs or t.state == TrialState.FAIL]
+    foreign = sum(KNOWN not in t.user_attrs for t in trials)
+    states = [t.state for t in trials if KNOWN in t.user_attrs]
     named = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
     shown = [f"{states.count(state)} {word}" for word, state in named.items() if state in states]
     shown += [f"{len(deleted)} deleted in MLflow"] if deleted else []
-    return ", ".join(shown + ([f"{foreign} of another program, which count for nothing here"] if foreign else []))
+    return ", ".join(shown + ([f"{foreign} of another program that were not run here"] if foreign else []))
 
 
 def _described(trial: FrozenTrial, plan: Plan) -> str:
@@ -143,12 +145,13 @@ def _crowned(best: FrozenTrial, log: SweepLog, name: str, plan: Plan) -> list[st
     description = f"Trial {best.number} of sweep {name}: {attrs['backbone']}, unfreeze {attrs['strategy']}."
     try:
         version = crown(attrs["run_id"], log.run_id, name, description)
+        if not version:
+            dethrone(name, log.run_id)
     except TrackingError as e:
         return [f"champion     none: {e}"]
     rule = f", the best in {plan.objectives[0].metric}" if len(plan.objectives) > 1 else ""
     if version:
         return [f"champion     models:/{name}@{CHAMPION} (trial {best.number}, version {version}{rule})"]
-    dethrone(name, log.run_id)
     return [f"champion     none: the model of trial {best.number} was not kept, or was deleted"]
 
 

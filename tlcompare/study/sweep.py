@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -31,8 +32,8 @@ from tlcompare.study.studies import (
 from tlcompare.study.summary import keep_best_models, leave_description, leave_summary, leave_table
 from tlcompare.study.trials import Trials
 from tlcompare.study.view import View, viewing
-from tlcompare.tracking.reading import readable, sweep_names, sweep_run, warning_if_opened
-from tlcompare.tracking.runs import ready
+from tlcompare.tracking.reading import DATA, readable, sweep_names, sweep_run, warning_if_opened
+from tlcompare.tracking.runs import free_run, ready
 from tlcompare.tracking.signals import is_interruption, terminable
 from tlcompare.tracking.store import cleaning_up, shown_uri, tracking_uri, undivided
 from tlcompare.tracking.sweeps import Runs, SweepLog, open_sweep, reopen_sweep
@@ -65,7 +66,10 @@ def sweep(request: Request) -> Swept:
         if name:
             alone.enter_context(studies.alone(name))
         kept = studies.definition(name) if name else None
-        limits = studies.load(name).user_attrs.get(_LIMITS, {}) if name and kept else {}
+        attributes = studies.load(name).user_attrs if name and kept else {}
+        limits = attributes.get(_LIMITS, {})
+        if os.environ.get("MLFLOW_RUN_ID") != attributes.get(_PARENT, ""):
+            free_run(study_id=attributes.get("id", ""))
         if kept is None and name is not None and name in sweep_names():
             raise StudyError(
                 f'{shown_uri()} holds a sweep "{name}" whose study is not in {shown(url)}',
@@ -91,9 +95,10 @@ def sweep(request: Request) -> Swept:
 def _run(studies: Studies, study: optuna.Study, plan: Plan, cuts: Mapping[str, tuple[Cut, ...]], view: View) -> Swept:
     """The part of a sweep that has a study."""
     _require_same_images(study, plan)
-    if (before := studies.definition(study.study_name)) and before.options["data"] != plan.definition.options["data"]:
+    data = plan.definition.options["data"]
+    if (before := studies.definition(study.study_name)) and before.options["data"] != data:
         keep_definition(study, plan.definition)
-        view.say(f"note: the images are the same, now in {plan.definition.options['data']}")
+        view.say(f"note: the images are the same, now in {data}")
     name, limits, command = study.study_name, plan.limits, _command(studies, study)
     ledger = Ledger(studies, study, plan.objectives)
     kept = {model: tuple(cut.node for cut in points) for model, points in cuts.items()}
@@ -105,6 +110,7 @@ def _run(studies: Studies, study: optuna.Study, plan: Plan, cuts: Mapping[str, t
         with _ending(log, studies), coordinator.unfinished(command):
             beginning.close()
             leave_description(log, name, shown(studies.url), plan)
+            log.tags({DATA: data})
             coordinator.settle()
             if deleted := ledger.deleted():
                 view.say(f"note: {len(deleted)} trial(s) were deleted in MLflow: only Optuna still learns from them")

@@ -12,7 +12,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from tlcompare.config import RunConfig
 from tlcompare.engines.jobs import Job, Metrics, Outcome, keep_all, keep_none
-from tlcompare.study.ledger import RUN, Ledger
+from tlcompare.errors import UserError
+from tlcompare.study.ledger import KNOWN, RUN, Ledger
 from tlcompare.study.objective import NotDominated, shown_value
 from tlcompare.study.planning import Plan
 from tlcompare.study.search import problem_of
@@ -24,7 +25,7 @@ from tlcompare.tracking.runs import run_name
 from tlcompare.training.epochs import Epoch
 from tlcompare.training.heads import train_together
 
-_KEY, _KNOWN = "configuration", "known"
+_KEY = "configuration"
 
 
 @dataclass
@@ -75,13 +76,8 @@ class Trials:
         self._failed_earlier, self._again = _failed(ledger.trials())
         known = [(n, c.config) for n in range(plan.limits.trials) if (c := plan.candidate(n)) is not None]
         self._frozen = [(n, c) for n, c in known if not plan.search.plan(c).parameters]
-        self._refused = 0
+        self.total = self._failed_earlier + plan.limits.trials
         self.metrics = tuple(o.metric for o in plan.objectives)
-
-    @property
-    def total(self) -> int:
-        """How many trials there are to be, with those that failed before and those that could not be."""
-        return self._failed_earlier + self._refused + self._plan.limits.trials
 
     def settle(self, runs: Sequence[LoggedRun]) -> set[str]:
         return self._ledger.settle(runs)
@@ -145,16 +141,18 @@ class Trials:
             return ""
         if limits.patience and (stale := self._without_improvement(trials)) >= limits.patience:
             return f"nothing has improved for {stale} trials (--patience 0 goes on)"
-        if len(trials) < self.total:
+        ours = sum(KNOWN in t.user_attrs for t in trials)
+        if ours < self.total:
             return ""
-        done = len(trials) - self._failed_earlier - self._refused
+        done = ours - self._failed_earlier
         return f"all {done} trials are done" if done == limits.trials else f"{done} trials are done already"
 
     def _without_improvement(self, trials: Sequence[FrozenTrial]) -> int:
         """Finished trials since the last that is among the best; the known ones are always tried."""
         improved = max((t.number for t in self._ledger.first_bests()), default=-1)
         after = max(improved, self._plan.baselines - 1)
-        return sum(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in trials if t.number > after)
+        later = (t for t in trials if t.number > after and KNOWN in t.user_attrs)
+        return sum(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in later)
 
     def _ask(self) -> Job | None:
         """The next trial, its parameters and what it is in the study; None where it was asked for and cannot be."""
@@ -163,14 +161,14 @@ class Trials:
         number = next_number(study, past)
         index = self._known_index(number)
         known = None if index is None else plan.known[index]
-        new = {} if index is None else {_KNOWN: index}
-        trial = ask(study, self._sampler(number), known.params if known else {}, new, past)
-        if known is None and (problem := problem_of(search, wanted(self._ledger.trials()[number]))):
-            self._refuse(trial, problem)
-            return None
+        trial = ask(study, _sampler(plan, number), known.params if known else {}, {KNOWN: index}, past)
+        there = self._ledger.trials()[number]
+        foreign = KNOWN not in there.user_attrs
+        if foreign and (problem := problem_of(search, wanted(there))):
+            return self._refused(trial, problem)
 
         def choose(name: str, domain: Domain) -> Any:
-            study.sampler = self._sampler(number, name)
+            study.sampler = _sampler(plan, number, name)
             return suggest(trial, name, domain)
 
         if known:
@@ -179,15 +177,20 @@ class Trials:
             for name in known.params:
                 choose(name, domains[name])
         else:
-            config = search.config(search.draw(choose))
+            try:
+                config = search.config(search.draw(choose))
+            except (UserError, ValueError) as e:
+                if not foreign:
+                    raise
+                return self._refused(trial, str(e))
         key, trials = search.key(config), self._ledger.trials()
         same = [t for t in trials[:number] if t.user_attrs.get(_KEY) == key and t.state != TrialState.FAIL]
         config = replace(config, seed=config.seed + len(same))
         label = f"#{number} {search.label(config)}"
         shown = {"label": label, "backbone": config.model, "strategy": config.unfreeze}
-        for name, value in ({_KEY: key, _KNOWN: index} | shown).items():
+        for name, value in ({_KEY: key, KNOWN: index} | shown).items():
             trial.set_user_attr(name, value)
-        baseline = self._is_baseline(index, config)
+        baseline = _is_baseline(plan, index, config)
         to_the_end = baseline or (index is not None and index < plan.baselines) or config.seed > search.seed
         self._going[number] = _Going(trial, trials[number].last_step or 0, to_the_end)
         tags = {TRIAL: str(number), BASELINE: str(baseline).lower()}
@@ -200,7 +203,7 @@ class Trials:
             name,
             tags,
             keep_model=self._keep_model(),
-            ahead=self._ahead(number, config),
+            ahead=self._ahead(number if index is None or plan.cyclic else index, config),
             kept=self._kept[config.model],
         )
 
@@ -217,17 +220,11 @@ class Trials:
         settled = ((n, replace(c, precision=c.precision or config.precision)) for n, c in self._frozen)
         return tuple(c for n, c in settled if n > number and train_together(c, config))
 
-    def _is_baseline(self, index: int | None, config: RunConfig) -> bool:
-        """Whether a trial is one of those that others must beat; of a list, `frozen` and `all`."""
-        if not self._plan.search.space.trials:
-            return index is not None and index < self._plan.baselines and config.seed == self._plan.search.seed
-        return self._plan.search.plan(config).family in ("frozen", "all") and config.seed == self._plan.search.seed
-
     def _known_index(self, number: int) -> int | None:
         """Which of the known candidates trial `number` is: first each once, then those that failed, once more."""
         trials = self._ledger.trials()
         if number < len(trials):
-            index: int | None = trials[number].user_attrs.get(_KNOWN)
+            index: int | None = trials[number].user_attrs.get(KNOWN)
             return index
         tried, count = _known(trials), len(self._plan.known)
         if untried := sorted(set(range(count)) - set(tried)):
@@ -236,33 +233,43 @@ class Trials:
             return self._again.pop(0)
         return len(tried) % count if self._plan.cyclic else None
 
-    def _refuse(self, trial: Trial, problem: str) -> None:
-        """Let a trial fail that was asked for and that the space does not have."""
+    def _refused(self, trial: Trial, problem: str) -> Job | None:
+        """Let a trial fail that another program asked for and that cannot be."""
         trial.set_user_attr("reason", problem)
         self._ledger.end(trial.number, Outcome("failed", reason=problem))
-        self._refused += 1
         self._say(f"trial {trial.number}, which was enqueued, FAILED: {problem}")
+        return None
 
-    def _sampler(self, number: int, parameter: str = "") -> optuna.samplers.BaseSampler:
-        """The sampler of a trial, anew for each parameter, so that a kill between two of them changes nothing."""
-        return make_sampler(self._plan.definition.sampler, self._plan.search.seed, number, parameter)
+
+def _sampler(plan: Plan, number: int, parameter: str = "") -> optuna.samplers.BaseSampler:
+    """The sampler of a trial, anew for each parameter, so that a kill between two of them changes nothing."""
+    return make_sampler(plan.definition.sampler, plan.search.seed, number, parameter)
+
+
+def _is_baseline(plan: Plan, index: int | None, config: RunConfig) -> bool:
+    """Whether a trial is one of those that others must beat; of a list, `frozen` and `all`."""
+    if config.seed != plan.search.seed:
+        return False
+    if plan.search.space.trials:
+        return plan.search.plan(config).family in ("frozen", "all")
+    return index is not None and index < plan.baselines
 
 
 def _later(trials: Sequence[FrozenTrial], baselines: int) -> set[int]:
     """The trials that another program asked for, as long as one of so many baselines is still to be tried."""
     if set(range(baselines)) <= set(_known(trials)):
         return set()
-    return {t.number for t in trials if t.state == TrialState.WAITING and _KNOWN not in t.user_attrs}
+    return {t.number for t in trials if t.state == TrialState.WAITING and KNOWN not in t.user_attrs}
 
 
 def _failed(trials: Sequence[FrozenTrial]) -> tuple[int, list[int]]:
     """How many of the trials failed, and the known candidates that have had nothing but failures."""
-    failed = [t for t in trials if t.state == TrialState.FAIL]
-    others = {t.user_attrs.get(_KNOWN) for t in trials if t.state != TrialState.FAIL}
+    failed = [t for t in trials if t.state == TrialState.FAIL and KNOWN in t.user_attrs]
+    others = {t.user_attrs.get(KNOWN) for t in trials if t.state != TrialState.FAIL}
     return len(failed), sorted(set(_known(failed)) - others)
 
 
 def _known(trials: Sequence[FrozenTrial]) -> list[int]:
     """Which of the known candidates there have been trials of."""
-    indices = (t.user_attrs.get(_KNOWN) for t in trials)
+    indices = (t.user_attrs.get(KNOWN) for t in trials)
     return [index for index in indices if index is not None]

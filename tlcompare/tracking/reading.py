@@ -22,6 +22,8 @@ TRIAL = "tlcompare.trial"
 ROLE = "tlcompare.role"
 BASELINE = "tlcompare.baseline"
 NOTES = "tlcompare.data_notes"
+DATA = "tlcompare.data"
+"""Where a sweep's images were when it last went on."""
 FINALISTS = "finalists.json"
 _DONE = "attributes.status = 'FINISHED'"
 OPENED_AT, OPENED_BY = "tlcompare.test_opened_at", "tlcompare.test_opened_by"
@@ -68,7 +70,8 @@ def runs_of_experiment(name: str | None) -> list[LoggedRun]:
         name = experiment_name(name)
         experiment = client().get_experiment_by_name(name)
         if experiment is None:
-            every = [e.name for e in client().search_experiments() if _search([e.experiment_id], _DONE)]
+            there_are = client().search_experiments()
+            every = [e.name for e in there_are if client().search_runs([e.experiment_id], _DONE, max_results=1)]
             there = f"There are {', '.join(every[:10])}: take one of these." if every else "No run has finished."
             hint = did_you_mean(name, every) or there
             raise TrackingError(f'{shown_uri()} has no experiment "{name}"', hint)

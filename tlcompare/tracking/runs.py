@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shlex
 import tempfile
 import time
 import uuid
@@ -241,6 +242,7 @@ def free_run(config: RunConfig | None = None, study_id: str = "") -> Run | None:
         ) from e
     if problem := _not_free(run, config, study_id):
         raise TrackingError(f"MLFLOW_RUN_ID is {run_id}, {problem}", "Unset it, and a run of its own is made.")
+    require_files_of(run_id)
     return run
 
 
@@ -265,7 +267,7 @@ def _means(name: str, logged: str, value: Any) -> bool:
     if value is None or logged == str(value):
         return True
     if name in ("data", "weights"):
-        return logged == str(expanded(str(value)).resolve())
+        return expanded(logged).resolve() == expanded(str(value)).resolve()
     try:
         return bool(checked(name, logged) == value)
     except ConfigError:
@@ -326,8 +328,9 @@ def _require_files(experiment: Experiment) -> None:
     project = folder.parent.parent
     if project.exists() or not client().search_runs([experiment.experiment_id], max_results=1):
         return
-    now = sqlite_file(tracking_uri())
-    link = f"ln -s {now.parent} {project}" if now else f"ln -s NEW_PLACE {project}"
+    store = sqlite_file(tracking_uri())
+    now = str(store.parent) if store and (store.parent / folder.parent.name).is_dir() else "NEW_PLACE"
+    link = f"ln -s {shlex.quote(now)} {shlex.quote(str(project))}"
     raise TrackingError(
         f"the files of earlier runs are to be in {folder}, and {project} is gone: was the project moved or renamed?",
         f"Move it back, or let the old place lead to the new one: {link}",
