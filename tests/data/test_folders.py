@@ -49,7 +49,12 @@ def test_the_usual_names_of_parts_are_known(holding, folders, parts):
     [
         (divided("train", "test1"), r'a folder "test1" beside "train"\. Rename it'),
         (divided("train", "eval"), 'a folder "eval" beside "train"'),
-        (divided("train2017", "val2017"), 'a folder "train2017", which seems to be a part'),
+        (divided("train2017", "val2017"), "the folders train2017 and val2017, which seem to be parts"),
+        (divided("train2017", "val2017", "extra"), "the folders train2017 and val2017, which seem to be parts"),
+        (divided("trainset1", "testset1"), "the folders testset1 and trainset1"),
+        (divided("fold1", "fold2", "fold3"), "the folders fold1 and fold2"),
+        (["trainA/0.png", "trainB/0.png", "testA/0.png", "testB/0.png"], "testA and testB with images, but no class"),
+        (["train/a.png", "test/b.png", "sample/c.png"], "test and train with images, but no class folders"),
         (divided("train", "extra"), '"train", which may be a part of the data, or a class as "extra" may be'),
         (divided("train", "holdout", "test"), 'two folders for test: "holdout" and "test"'),
         (divided("val", "test"), "but no train folder"),
@@ -95,7 +100,18 @@ def test_what_is_not_used_is_said(holding, paths, said):
 
 
 @pytest.mark.parametrize(
-    "names", [("test tube", "beaker"), ("train", "bus"), ("dev board", "training shoes", "cable"), ("trains", "tests")]
+    "names",
+    [
+        ("test tube", "beaker"),
+        ("train", "bus"),
+        ("dev board", "training shoes", "cable"),
+        ("trains", "tests"),
+        ("positive_test", "negative_test"),
+        ("test-strip", "test-cassette"),
+        ("-5", "5"),
+        ("1_1", "11"),
+        ("recycler", "bin"),
+    ],
 )
 def test_a_class_may_be_called_like_a_part(holding, names):
     listing = list_images(holding(*(f"{name}/{i}.png" for name in names for i in range(2))))
@@ -106,7 +122,7 @@ def test_a_class_may_be_called_like_a_part(holding, names):
 
 @pytest.mark.parametrize(
     "name",
-    ["@eaDir", "__MACOSX", "#recycle", "lost+found", "$RECYCLE.BIN", "System Volume Information", "__pycache__"],
+    [*"mlruns @eaDir __MACOSX #recycle lost+found $RECYCLE.BIN __pycache__".split(), "System Volume Information"],
 )
 @pytest.mark.parametrize("place", ["", "cats/", "train/", "train/cats/"])
 def test_folders_of_the_system_are_passed_over(holding, name, place):
@@ -115,6 +131,30 @@ def test_folders_of_the_system_are_passed_over(holding, name, place):
     assert [f.path for f in listing.files] == sorted(paths)
     assert listing.classes == ("cats", "dogs")
     assert listing.notes == (f"passed over 1 folder ({place}{name}) that systems make for themselves",)
+
+
+def test_a_part_within_a_folder_of_its_name_is_found(holding):
+    """As Kaggle packs some data sets."""
+    listing = list_images(holding(*divided("seg_train/seg_train", "seg_test/seg_test")))
+    assert listing.classes == ("cats", "dogs")
+    assert {f.part for f in listing.files} == {"train", "test"}
+    assert listing.notes[0] == "note: the classes of test are taken from seg_test/seg_test"
+
+
+def test_class_folders_that_look_like_parts_are_noticed(holding):
+    listing = list_images(holding(*divided("morning", "evening")))
+    assert listing.classes == ("evening", "morning")
+    assert listing.notes == (
+        "warning: evening and morning hold folders of the same names, and are taken for a class each",
+    )
+
+
+def test_what_holds_no_images_does_not_matter(holding):
+    root = holding(*divided("train", "test"))
+    for name in ("training_logs/run1", "eval_results/x", "train2/empty", "annotations"):
+        (root / name).mkdir(parents=True)
+    listing = list_images(root)
+    assert ({f.part for f in listing.files}, listing.notes) == ({"train", "test"}, ())
 
 
 def test_classes_whose_names_look_the_same_are_the_same(holding):

@@ -5,23 +5,25 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tlcompare.errors import DataError
 
-_WORDS = {
-    "train": r"train(?:ing)?|trn|trainval",
-    "val": r"val(?:id(?:ation)?)?|dev",
-    "test": r"test(?:ing)?|hold[-_ ]?out",
+_FILLING = "set|seg|data|images?|imgs?|folder|split|files|samples"
+_PARTS = {
+    part: re.compile(rf"(?:{_FILLING})?(?:{words})(?:{_FILLING})?")
+    for part, words in {
+        "train": r"train(?:ing)?|trn|trainval",
+        "val": r"val(?:id(?:ation)?)?|dev",
+        "test": r"test(?:ing)?|holdout",
+        "one that is not known": r"eval(?:uation)?|fold|split|part",
+    }.items()
 }
-_FILLING = r"(?:set|seg|data|dataset|images?|imgs?|folder|split|files|samples)"
-_PARTS = {p: re.compile(rf"(?:{_FILLING}[\W_]*)*(?:{words})(?:[\W_]*{_FILLING})*") for p, words in _WORDS.items()}
-_LIKE_A_PART = re.compile(rf"(?<![a-z])(?:{'|'.join(_WORDS.values())}|eval(?:uation)?)(?![a-z])")
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-_CLUTTER = {
+CLUTTER = {
     "thumbs.db",
     "desktop.ini",
     "@eadir",
@@ -29,14 +31,16 @@ _CLUTTER = {
     "#recycle",
     "#snapshot",
     "$recycle.bin",
-    "recycler",
     "system volume information",
     "lost+found",
     "network trash folder",
     "temporary items",
     "__macosx",
     "__pycache__",
+    "mlruns",
+    "mlartifacts",
 }
+"""What systems, and MLflow, leave beside images; in lower case."""
 _RENAME = "Rename it to train, val or test if it is one of these, else move it elsewhere."
 
 
@@ -79,7 +83,7 @@ class _Folder:
         """The folders in a folder, but hidden ones and those of the system."""
         with os.scandir(top) as entries:  # which knows folders without asking the disk for each of the files
             shown = [Path(top, e.name) for e in entries if not e.name.startswith(".") and _may_be_folder(e)]
-        return sorted(d for d in shown if not self._clutter(d))
+        return sorted(d for d in shown if d.is_dir() and not self._clutter(d))
 
     def files(self, top: Path) -> list[Path]:
         """The files in a folder and in all below it, links to folders followed, each folder once."""
@@ -91,11 +95,11 @@ class _Folder:
                 continue
             seen.add(real)
             folders[:] = [n for n in folders if not n.startswith(".") and not self._clutter(Path(place, n))]
-            found += [Path(place, n) for n in names if not n.startswith(".") and n.lower() not in _CLUTTER]
+            found += [Path(place, n) for n in names if not n.startswith(".") and n.lower() not in CLUTTER]
         return sorted(found)
 
     def _clutter(self, path: Path) -> bool:
-        known = path.name.lower() in _CLUTTER
+        known = path.name.lower() in CLUTTER
         if known and path.is_dir():
             self.passed.add(self.shown(path))
         return known
@@ -113,8 +117,6 @@ def list_images(root: Path) -> Listing:
     """
     walk = _Folder(root)
     parts = _divided(walk) or {"": root}
-    for top in {root, *parts.values()}:
-        _require_links(top)
     class_folders = {part: walk.folders(top) for part, top in parts.items()}
     classes = sorted({_class_of(d) for folders in class_folders.values() for d in folders})
     if len(classes) < 2:
@@ -156,13 +158,33 @@ def _class_of(folder: Path) -> str:
     return unicodedata.normalize("NFC", printable(folder.name))
 
 
+def _words(folder: Path) -> list[str]:
+    """`seg_train`, `TrainSet1` and `hold-out` in words, in lower case."""
+    name = re.sub(r"(?i)hold[-_ ]out", "holdout", folder.name)
+    return [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_]", name)]
+
+
+def _named(folder: Path) -> tuple[str, bool]:
+    """Which part of the data a folder's name may stand for, empty if none; and whether it is one of the usual names."""
+    found, rest = "", []
+    for word in _words(folder):
+        part = next((part for part, names in _PARTS.items() if names.fullmatch(word)), "")
+        if part and not found:
+            found = part
+        elif not re.fullmatch(_FILLING, word):
+            rest.append(word)
+    if not found or any(len(word) > 1 and not word.isdigit() for word in rest):
+        return "", False
+    return found, not rest and found in ("train", "val", "test")
+
+
 def _part_of(folder: Path) -> str:
-    """Which part of the data a folder's name stands for; empty if none."""
-    return next((part for part, names in _PARTS.items() if names.fullmatch(folder.name.lower())), "")
+    part, usual = _named(folder)
+    return part if usual else ""
 
 
 def _may_be_a_part(folder: Path) -> bool:
-    return bool(_part_of(folder) or _LIKE_A_PART.search(folder.name.lower()))
+    return bool(_named(folder)[0])
 
 
 def _images_in(top: Path) -> Iterator[Path]:
@@ -179,12 +201,15 @@ def _divided(walk: _Folder) -> dict[str, Path]:
     Raises:
         DataError: what is there can be read in more than one way.
     """
-    root, every = walk.root, walk.folders(walk.root)
-    nested = [d for d in every if walk.folders(d)]
-    flat = [d for d in every if d not in nested and _holds_images(d)]
+    root = walk.root
+    _require_links(root)
+    every = walk.folders(root)
+    inside = {d: walk.folders(d) for d in every}
+    flat = [d for d in every if not inside[d] and _holds_images(d)]
+    nested = [d for d in every if any(map(_holds_images, [d, *inside[d], *_below(walk, inside[d])])) and inside[d]]
     named = [d for d in nested if _part_of(d)]
     if not named:
-        _require_classes(root, nested, flat)
+        _require_classes(walk, nested, flat)
         return {}
     parts: dict[str, Path] = {}
     for folder in named:
@@ -210,6 +235,11 @@ def _divided(walk: _Folder) -> dict[str, Path]:
             f"{root} has {' and '.join(d.name for d in named)} folders but no train folder",
             "Add one, or name a folder of class folders.",
         )
+    for part, folder in parts.items():
+        _require_links(folder)
+        if len(inside[folder]) == 1 and _part_of(inside[folder][0]) == part and walk.folders(inside[folder][0]):
+            parts[part] = inside[folder][0]
+            walk.notes.append(f"note: the classes of {part} are taken from {walk.shown(parts[part])}")
     for folder in unlabelled:
         walk.notes.append(f"warning: the images in {walk.shown(folder)} are in no class folder and are not used")
     if beside:
@@ -222,17 +252,32 @@ def _require_links(top: Path) -> None:
         raise DataError(f"{', '.join(sorted(lost))} leads nowhere", "Mount what the link leads to, or remove it.")
 
 
-def _require_classes(root: Path, nested: Sequence[Path], flat: Sequence[Path]) -> None:
-    """Check that folders none of which is taken for a part are classes."""
-    if not all(map(_may_be_a_part, [*nested, *flat])):
-        return
-    if nested:
-        raise DataError(f'{root} has a folder "{nested[0].name}", which seems to be a part of the data', _RENAME)
-    if flat:
+def _require_classes(walk: _Folder, nested: Sequence[Path], flat: Sequence[Path]) -> None:
+    """Check that folders none of which is taken for a part are classes.
+
+    Raises:
+        DataError: several of them seem to be parts.
+    """
+    parts = [d for d in (*nested, *flat) if _may_be_a_part(d)]
+    if len(parts) > 1 and any(d in nested for d in parts):
+        shown = " and ".join(walk.shown(d) for d in parts[:2])
+        raise DataError(f"{walk.root} has the folders {shown}, which seem to be parts of the data", _RENAME)
+    if len(parts) > 1:
         raise DataError(
-            f"{root} has {' and '.join(d.name for d in flat)} with images, but no class folders in them",
+            f"{walk.root} has {' and '.join(map(walk.shown, parts[:2]))} with images, but no class folders in them",
             "Put the images of each class into a folder of its own.",
         )
+    same: dict[tuple[str, ...], list[Path]] = defaultdict(list)
+    for folder in nested:
+        same[tuple(d.name for d in walk.folders(folder))].append(folder)
+    for names, folders in same.items():
+        if len(folders) > 1 and len(names) > 1:
+            shown = " and ".join(walk.shown(d) for d in folders[:2])
+            walk.notes.append(f"warning: {shown} hold folders of the same names, and are taken for a class each")
+
+
+def _below(walk: _Folder, folders: Iterable[Path]) -> Iterator[Path]:
+    return (inner for folder in folders for inner in walk.folders(folder))
 
 
 def _require_no_parts_below(walk: _Folder, class_folders: Iterable[Path]) -> None:
@@ -257,9 +302,8 @@ def _alike(names: dict[str, list[str]]) -> list[str]:
         DataError: names of one class in two spellings, one in train and the other not.
     """
     spellings: dict[str, set[str]] = defaultdict(set)
-    for listed in names.values():
-        for name in listed:
-            spellings[re.sub(r"[\s_-]+", "", name.casefold())].add(name)
+    for name in {n for listed in names.values() for n in listed}:
+        spellings[re.sub(r"(?<=[^\W\d])[\s_-]+(?=[^\W\d])", "", name.strip().casefold())].add(name)
     pairs = [sorted(same) for same in spellings.values() if len(same) > 1]
     for pair in pairs:
         missing = [n for n in pair if "train" in names and n not in names["train"]]
@@ -270,7 +314,7 @@ def _alike(names: dict[str, list[str]]) -> list[str]:
                 "Rename one of the folders.",
             )
     notes = []
-    if twice := {n for listed in names.values() for n in listed if listed.count(n) > 1}:
+    if twice := {name for listed in names.values() for name, count in Counter(listed).items() if count > 1}:
         notes.append(
             f"note: {' and '.join(sorted(twice))}: there are two such folders, whose names Unicode writes in two ways; "
             "they are one class"

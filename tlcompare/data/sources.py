@@ -14,6 +14,7 @@ from typing import Any
 
 from PIL import Image
 
+from tlcompare.data.folders import CLUTTER
 from tlcompare.errors import DataError, did_you_mean
 from tlcompare.files import (
     cache_dir,
@@ -131,8 +132,10 @@ def require_known(data: str) -> None:
 
 
 def _may_hold_classes(folder: Path) -> bool:
-    mlflows = folder.name in ("mlruns", "mlartifacts")
-    return not mlflows and folder.is_dir() and any(inner.is_dir() for inner in folder.iterdir())
+    with suppress(OSError):
+        shown = folder.name.lower() not in CLUTTER and folder.is_dir()
+        return shown and any(inner.is_dir() for inner in folder.iterdir())
+    return False
 
 
 _CLASSIFICATION = (
