@@ -149,6 +149,13 @@ def test_class_folders_that_look_like_parts_are_noticed(holding):
     )
 
 
+def test_images_may_have_no_suffix_in_parts_too(holding):
+    root = holding(*divided("train", "val"))
+    for path in sorted(root.rglob("*.png")):
+        path.rename(path.with_suffix(""))
+    assert {f.part for f in list_images(root).files} == {"train", "val"}
+
+
 def test_what_holds_no_images_does_not_matter(holding):
     root = holding(*divided("train", "test"))
     for name in ("training_logs/run1", "eval_results/x", "train2/empty", "annotations"):

@@ -195,6 +195,12 @@ def _holds_images(folder: Path) -> bool:
     return next(_images_in(folder), None) is not None
 
 
+def _holds_images_below(walk: _Folder, folder: Path) -> bool:
+    """Whether images lie in a folder, or in the two levels of folders below it."""
+    inside = walk.folders(folder)
+    return any(_holds_images(d) for d in (folder, *inside, *(inner for d in inside for inner in walk.folders(d))))
+
+
 def _divided(walk: _Folder) -> dict[str, Path]:
     """Folders of train, val and test by part, if there are such folders with class folders in them.
 
@@ -206,10 +212,10 @@ def _divided(walk: _Folder) -> dict[str, Path]:
     every = walk.folders(root)
     inside = {d: walk.folders(d) for d in every}
     flat = [d for d in every if not inside[d] and _holds_images(d)]
-    nested = [d for d in every if any(map(_holds_images, [d, *inside[d], *_below(walk, inside[d])])) and inside[d]]
+    nested = [d for d in every if inside[d] and (_part_of(d) or _holds_images_below(walk, d))]
     named = [d for d in nested if _part_of(d)]
     if not named:
-        _require_classes(walk, nested, flat)
+        _require_classes(walk, nested, [d for d in every if not inside[d]])
         return {}
     parts: dict[str, Path] = {}
     for folder in named:
@@ -274,10 +280,6 @@ def _require_classes(walk: _Folder, nested: Sequence[Path], flat: Sequence[Path]
         if len(folders) > 1 and len(names) > 1:
             shown = " and ".join(walk.shown(d) for d in folders[:2])
             walk.notes.append(f"warning: {shown} hold folders of the same names, and are taken for a class each")
-
-
-def _below(walk: _Folder, folders: Iterable[Path]) -> Iterator[Path]:
-    return (inner for folder in folders for inner in walk.folders(folder))
 
 
 def _require_no_parts_below(walk: _Folder, class_folders: Iterable[Path]) -> None:
