@@ -124,6 +124,8 @@ TRIGGERS = {
         train --data photos --model mobilenet # the hub leads to plain http
         train --data photos --model timm:test_resnet --weights sparse.pth
         {TRAIN} --weights FILE
+        {TRAIN} --weights several
+        {TRAIN} --weights both.pth
     """,
     "Data": f"""
         {TRAIN} --data fotos
@@ -218,6 +220,7 @@ TRIGGERS = {
         {SWEEP} --storage sqlite:////nowhere/at/all.db
         {SWEEP} --storage nonsense
         {SWEEP} --name done --dropout 0.5
+        sweep --name done --trials 3
         {SWEEP} --name stranger
         {SWEEP} --name newer
         {SWEEP} --name done --storage sqlite:///elsewhere.db
@@ -582,6 +585,11 @@ def place(tmp_path_factory, template_database, photos):
         torch.save({"x": Path("x")}, "pickled.pth")
         torch.save([torch.zeros(1)], "list.pth")
         save_file({"x": torch.zeros(1)}, "other.safetensors")
+        Path("several").mkdir()
+        for name in ("first", "last"):
+            save_file({"x": torch.zeros(1)}, f"several/{name}.safetensors")
+        state = get_backbone("timm:test_resnet").build().state_dict()
+        torch.save({f"{who}.{n}": t for who in ("student", "teacher") for n, t in state.items()}, "both.pth")
         for name in ("one/red/0.png", "hollow/red/0.png", "tiny/red/0.png", "tiny/blue/0.png"):
             write_image(Path(name), 1, 0)
         for part, label in ((p, c) for p in ("train", "val") for c in ("red", "blue")):
@@ -651,6 +659,7 @@ def place(tmp_path_factory, template_database, photos):
         storage = "sqlite:///optuna.db"
         optuna.create_study(study_name="stranger", storage=storage).ask()
         study = optuna.load_study(study_name="done", storage=storage)
+        study.ask().suggest_categorical("snap", ["up", "down"])
         newer = optuna.create_study(study_name="newer", storage=storage)
         for name, value in (study.user_attrs | {"format": 99, "version": "9.9.9"}).items():
             newer.set_user_attr(name, value)

@@ -252,6 +252,8 @@ def of_lightning(state):
         ("x.pth", lambda state: {"model": state, "optimizer": {"state": {}, "param_groups": []}}),
         ("x.pth", lambda state: {"model_state_dict": state}),
         ("x.pth", lambda state: wrapped("backbone.")(state) | {"head.weight": torch.zeros(2, 7)}),
+        ("x.pth", lambda state: {"neck.0.weight": torch.zeros(1)} | wrapped("backbone.")(state)),
+        ("x.pth", lambda state: {"model": {"state_dict": wrapped("module.")(state)}}),
     ],
 )
 def test_checkpoints_of_training_programs_are_read(tmp_path, small, file, change):
@@ -259,6 +261,13 @@ def test_checkpoints_of_training_programs_are_read(tmp_path, small, file, change
     blank = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 7))
     load_weights(blank, str(tmp_path / file), None)
     assert all(torch.equal(a, b) for a, b in zip(blank.state_dict().values(), small.state_dict().values(), strict=True))
+
+
+def test_of_two_networks_in_a_file_none_is_taken(tmp_path, small):
+    state = small.state_dict()
+    torch.save(wrapped("teacher.")(state) | wrapped("student.")(state), tmp_path / "x.pth")
+    with pytest.raises(WeightsError, match="holds this backbone more than once: teacher and student"):
+        load_weights(small, str(tmp_path / "x.pth"), None)
 
 
 def test_a_checkpoint_of_another_network_is_refused_with_the_names_of_both(tmp_path, small):

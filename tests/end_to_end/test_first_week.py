@@ -180,6 +180,20 @@ def test_trials_that_others_enqueue_are_trained_as_asked_or_refused(run, photos)
     assert study("s").trials == trials
 
 
+def test_a_trial_that_another_program_runs_is_left_to_it(run, photos):
+    run("sweep", "--data", photos, *ONE_TRIAL)
+    theirs = study("s").ask()
+    theirs.suggest_float("momentum", 0, 1)
+    study("s").enqueue_trial({"depth": 0.5, "snap": "block", "lr": 0.001, "unfreeze": 1})
+    output = run("sweep", "--name", "s", "--trials", 3)
+    assert "all 3 trials are done" in output
+    assert "2 of another program that were not run here" in output
+    assert [t.state.name for t in study("s").trials] == ["COMPLETE", "RUNNING", "FAIL", "COMPLETE", "COMPLETE"]
+    assert len(children("s")) == 3
+    study("s").ask().suggest_categorical("snap", ["up", "down"])
+    assert "another program has tried other values for snap" in run("sweep", "--name", "s", "--trials", 4, code=2)
+
+
 def test_a_trial_that_is_deleted_in_mlflow_is_out_of_everything(run, photos):
     run("sweep", "--data", photos, *TINY, "--name", "s", "--trials", 3, "--pruner", "off")
     client, first = MlflowClient(), parent("s").data.tags["tlcompare.best_run"]
@@ -253,7 +267,7 @@ def test_a_project_that_was_renamed_is_named_before_anything_trains(run, project
 # Models
 
 
-def test_ones_own_model_is_a_start_for_another_training(run, photos, tmp_path):
+def test_ones_own_model_is_a_start_for_another_training(run, photos, tmp_path, monkeypatch):
     first = id_of(run("train", "--data", photos, *TINY, "--unfreeze", "layer4"))
     model = mlflow.artifacts.download_artifacts(f"runs:/{first}/model", dst_path=str(tmp_path / "model"))
     file = next(Path(model).rglob("model.safetensors"))
@@ -263,6 +277,14 @@ def test_ones_own_model_is_a_start_for_another_training(run, photos, tmp_path):
         for weights in (f"runs:/{first}/model", model, file)
     }
     assert len(scores) == 1
+    opened = MlflowClient().create_run("0").info.run_id
+    MlflowClient().log_param(opened, "weights", f"runs:/{first}/model")
+    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+    assert id_of(run(*given, f"runs:/{first}/model")) == opened
+    assert MlflowClient().get_run(opened).data.tags["weights"].startswith(f"runs:/{first}/model, ")
+    space = tmp_path / "space.yaml"
+    space.write_text(f"unfreeze: [frozen]\nrecipe: {{weights: ['runs:/{first}/model']}}\n")
+    run("sweep", "--data", photos, *TINY[:2], *FAST, 1, "--space", space, "--trials", 1, "--log-models", "none")
     assert "is not a model of this tool" in run(*given, f"runs:/{first}/config.yaml", code=2)
     assert "does not fit this backbone" in run(*given, file, "--model", "timm:test_vit", "--image-size", 160, code=2)
 

@@ -179,7 +179,7 @@ class Trials:
         else:
             try:
                 config = search.config(search.draw(choose))
-            except (UserError, ValueError) as e:
+            except UserError as e:
                 if not foreign:
                     raise
                 return self._refused(trial, str(e))
