@@ -220,7 +220,6 @@ TRIGGERS = {
         {SWEEP} --storage sqlite:////nowhere/at/all.db
         {SWEEP} --storage nonsense
         {SWEEP} --name done --dropout 0.5
-        sweep --name done --trials 3
         {SWEEP} --name stranger
         {SWEEP} --name newer
         {SWEEP} --name done --storage sqlite:///elsewhere.db
@@ -659,7 +658,6 @@ def place(tmp_path_factory, template_database, photos):
         storage = "sqlite:///optuna.db"
         optuna.create_study(study_name="stranger", storage=storage).ask()
         study = optuna.load_study(study_name="done", storage=storage)
-        study.ask().suggest_categorical("snap", ["up", "down"])
         newer = optuna.create_study(study_name="newer", storage=storage)
         for name, value in (study.user_attrs | {"format": 99, "version": "9.9.9"}).items():
             newer.set_user_attr(name, value)

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tlcompare import __version__
 from tlcompare.errors import ConfigError, StudyError, without_credentials
-from tlcompare.files import cache_dir, first_line, locked, of_a_full_disk, root_of
+from tlcompare.files import cache_dir, locked, of_a_full_disk, root_of
 from tlcompare.study.objective import Objective
 from tlcompare.study.space import Choices, Domain
 from tlcompare.tracking.signals import wholly
@@ -274,23 +274,12 @@ def wanted(trial: FrozenTrial) -> Mapping[str, Any]:
 
 
 def suggest(trial: Trial, name: str, domain: Domain) -> Any:
-    """A value of the domain for a parameter of the trial.
-
-    Raises:
-        StudyError: the study has trials with other values for it.
-    """
-    try:
-        if isinstance(domain, Choices):
-            return trial.suggest_categorical(name, domain.values)
-        if domain.whole:
-            step = int(domain.step or 1)
-            return trial.suggest_int(name, int(domain.low), int(domain.last), log=domain.log, step=step)
-        return trial.suggest_float(name, domain.low, domain.last, log=domain.log, step=domain.step)
-    except ValueError as e:
-        raise StudyError(
-            f"another program has tried other values for {name} in this study: {first_line(e)}",
-            "Begin a new sweep with another --name.",
-        ) from e
+    """A value of the domain for a parameter of the trial."""
+    if isinstance(domain, Choices):
+        return trial.suggest_categorical(name, domain.values)
+    if domain.whole:
+        return trial.suggest_int(name, int(domain.low), int(domain.last), log=domain.log, step=int(domain.step or 1))
+    return trial.suggest_float(name, domain.low, domain.last, log=domain.log, step=domain.step)
 
 
 def tell(study: optuna.Study, number: int, state: str, values: Sequence[float] | None) -> None:

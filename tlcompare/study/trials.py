@@ -137,7 +137,8 @@ class Trials:
         limits = self._plan.limits
         if limits.timeout and seconds > limits.timeout:
             return f"the time of {limits.timeout:g} s is over"
-        if any(t.state == TrialState.WAITING for t in trials):
+        later = _later(trials, self._plan.baselines)
+        if any(t.state == TrialState.WAITING and t.number not in later for t in trials):
             return ""
         if limits.patience and (stale := self._without_improvement(trials)) >= limits.patience:
             return f"nothing has improved for {stale} trials (--patience 0 goes on)"
@@ -179,7 +180,7 @@ class Trials:
         else:
             try:
                 config = search.config(search.draw(choose))
-            except UserError as e:
+            except (UserError, ValueError) as e:
                 if not foreign:
                     raise
                 return self._refused(trial, str(e))
