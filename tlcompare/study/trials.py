@@ -165,8 +165,10 @@ class Trials:
         trial = ask(study, _sampler(plan, number), known.params if known else {}, {KNOWN: index}, past)
         there = self._ledger.trials()[number]
         foreign = KNOWN not in there.user_attrs
-        if foreign and (problem := problem_of(search, wanted(there))):
-            return self._refused(trial, problem)
+        if foreign:
+            if problem := problem_of(search, wanted(there)):
+                return self._refused(trial, problem)
+            trial.set_user_attr(KNOWN, None)
 
         def choose(name: str, domain: Domain) -> Any:
             study.sampler = _sampler(plan, number, name)
@@ -209,9 +211,9 @@ class Trials:
         )
 
     def _keep_model(self) -> Callable[[Metrics], bool]:
-        wanted = self._plan.limits.log_models
-        if wanted != "best":
-            return keep_all if wanted == "all" else keep_none
+        models = self._plan.limits.log_models
+        if models != "best":
+            return keep_all if models == "all" else keep_none
         return NotDominated(self._plan.objectives, tuple(tuple(t.values) for t in self._ledger.best_trials()))
 
     def _ahead(self, number: int, config: RunConfig) -> tuple[RunConfig, ...]:
@@ -235,7 +237,7 @@ class Trials:
         return len(tried) % count if self._plan.cyclic else None
 
     def _refused(self, trial: Trial, problem: str) -> Job | None:
-        """Let a trial fail that another program asked for and that cannot be."""
+        """Let a trial fail that another program asked for and that cannot be. Gives no job."""
         trial.set_user_attr("reason", problem)
         self._ledger.end(trial.number, Outcome("failed", reason=problem))
         self._say(f"trial {trial.number}, which was enqueued, FAILED: {problem}")
