@@ -37,6 +37,7 @@ from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
+from torch._inductor import config as inductor
 
 from tests.chaos.servers import encrypted, sends
 from tests.chaos.sittings import MODEL, SMALL, run
@@ -483,9 +484,11 @@ def renamed_project(patch, served, url):
         database.execute(change, ("/before", here))
 
 
+@contextlib.contextmanager
 def no_compiler(patch, served, url):
     require_compiler.cache_clear()
-    patch.setattr("torch._inductor.config.cpp.cxx", (None, "/nowhere/g++"))
+    with inductor.patch({"cpp.cxx": (None, "/nowhere/g++")}):
+        yield
 
 
 def behind_a_server(patch):

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 from mlflow.pyfunc import scoring_server
 from starlette.testclient import TestClient
+from torch._inductor import config as inductor
 
 from tests.end_to_end.conftest import FAST
 from tests.end_to_end.test_sweep import children, parent, study
@@ -366,10 +367,10 @@ def test_a_norm_behind_the_pooling_is_measured_with_two_images(monkeypatch):
     assert speed.step > 0
 
 
-def test_without_a_compiler_nothing_begins(run, photos, monkeypatch, tmp_path):
+def test_without_a_compiler_nothing_begins(run, photos, tmp_path):
     require_compiler.cache_clear()
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, str(tmp_path / "gone")))
-    said = run("train", "--data", photos, *TINY, "--unfreeze", "layer4", "--compile", code=2)
+    with inductor.patch({"cpp.cxx": (None, str(tmp_path / "gone"))}):
+        said = run("train", "--data", photos, *TINY, "--unfreeze", "layer4", "--compile", code=2)
     assert "--compile: torch cannot compile here: " in said
     assert "Install a C++ compiler such as g++, or set CXX to one; or leave --compile out." in said
     assert MlflowClient().get_experiment_by_name("tlcompare") is None
