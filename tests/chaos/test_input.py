@@ -30,7 +30,7 @@ QUICK = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 @pytest.fixture
 def examples(many):
-    return settings(max_examples=many(25, 2500), **QUICK)
+    return settings(max_examples=many(75, 2500), **QUICK)
 
 
 def test_any_options_make_a_configuration_or_are_named(examples, many, survived):
@@ -46,7 +46,7 @@ def test_any_options_make_a_configuration_or_are_named(examples, many, survived)
             assert isinstance(config, RunConfig)
 
     check()
-    survived(10, many(25, 2500))
+    survived(10, many(75, 2500))
 
 
 def test_any_text_is_a_configuration_file_or_is_refused(tmp_path, examples, many, survived):
@@ -83,7 +83,7 @@ def test_any_text_is_a_configuration_file_or_is_refused(tmp_path, examples, many
             assert "\n" not in str(e)
 
     check()
-    survived(10, many(25, 2500))
+    survived(10, many(75, 2500))
 
 
 def test_any_space_is_read_or_refused_with_its_place(examples, many, survived):
@@ -123,7 +123,7 @@ def test_any_space_is_read_or_refused_with_its_place(examples, many, survived):
 
     check()
     assert any(read), "no space with a recipe was read"
-    survived(10, many(25, 2500))
+    survived(10, many(75, 2500))
 
 
 def test_any_flags_are_one_line_and_exit_code_2(tmp_path, workplace, examples, many, survived):
@@ -144,7 +144,7 @@ def test_any_flags_are_one_line_and_exit_code_2(tmp_path, workplace, examples, m
         assert result.stderr.count("\n") == 1
 
     check()
-    survived(10, many(25, 2500))
+    survived(10, many(75, 2500))
 
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
