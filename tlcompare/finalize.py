@@ -146,12 +146,12 @@ def _test_images(
     Raises:
         DataError: they are no longer those that the run was trained on, or none are for testing.
     """
-    options, digest = logged_config(f"runs:/{run.run_id}")
-    config = resolve(options, {"device": "auto"}, {"data": data} if data else {})
+    earlier = logged_config(f"runs:/{run.run_id}")
+    config = resolve(earlier.options, {"device": "auto"}, {"data": data} if data else {})
     backbone = get_backbone(config.model).at_size(config.image_size)
     source = workbench.source(config.data)
     store, split = images_and_split(config, backbone, source, reporter, workbench)
-    if store.digest != digest:
+    if store.digest != earlier.digest:
         raise DataError(f"the images in {source.root} are not those that were trained on", "Restore them.")
     if not len(split.test):
         raise DataError(f"{source.root} has no test images", "Add a test folder; validation images are no substitute.")

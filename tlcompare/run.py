@@ -20,7 +20,7 @@ from tlcompare.preparation import Prepared, Workbench, announce, prepare
 from tlcompare.progress import Reporter, reporting
 from tlcompare.tracking.models import log_dataset, log_model, weights_here
 from tlcompare.tracking.record import EpochLog, final_metrics, log_end, log_predictions, log_start
-from tlcompare.tracking.runs import Pruned, RunLog, free_run, open_run, ready
+from tlcompare.tracking.runs import Earlier, Pruned, RunLog, free_run, open_run, ready
 from tlcompare.tracking.signals import stop_if_asked
 from tlcompare.training.checkpoints import Checkpoint
 from tlcompare.training.epochs import Epoch, Fitted
@@ -45,12 +45,12 @@ class RunResult:
     metrics: dict[str, float]
 
 
-def train(config: RunConfig, expected_digest: str | None = None) -> RunResult:
+def train(config: RunConfig, earlier: Earlier | None = None) -> RunResult:
     """Train one backbone under one strategy and log everything to MLflow.
 
     Args:
         config: the options.
-        expected_digest: of the images an earlier run saw, to warn if they are others now.
+        earlier: the run that this is to repeat, to warn if images or layers are others now.
 
     Raises:
         UserError: anything a user can mend; the run, if it had begun, is marked failed with the reason.
@@ -61,8 +61,14 @@ def train(config: RunConfig, expected_digest: str | None = None) -> RunResult:
         workbench = Workbench(weights_here)
         prepared = prepare(config, reporter, workbench)
         announce(prepared, reporter)
-        if expected_digest and expected_digest != prepared.store.digest:
+        if earlier and earlier.digest and earlier.digest != prepared.store.digest:
             reporter.say("warning: the images are not those of the earlier run; expect another result")
+        trained = prepared.plan.trainable_parameters
+        if earlier and earlier.trained not in (0, trained) and earlier.strategy == prepared.plan.unfreeze:
+            reporter.say(
+                f"warning: {earlier.strategy} trained {earlier.trained:,} weights in the earlier run and trains "
+                f"{trained:,} now: its layers were listed by another version, or it had other classes"
+            )
         with ExitStack() as after, open_run(config) as log:
             return _train(log, prepared, reporter, workbench, after)
 
@@ -127,7 +133,7 @@ def _train(
     model = Classifier(layers, plan.cut, len(store.classes), config.dropout, config.seed)
     model.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     reporter.doing("measuring latency")
-    latency = measure(model, config.model, preprocessing.size, compute)
+    latency = measure(model, layers, compute)
     if latency.disturbed:
         reporter.say(f"warning: latency was measured on a busy machine; to measure it again, delete {folder(KIND)}")
     images = Images(store, preprocessing, str(config.augment), int(config.views or 1), config.seed, compute.device)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import torch
 
 from tlcompare.freezing.graph import Classifier
@@ -16,7 +18,7 @@ def test_latency_is_measured_once_per_backbone(tmp_path, monkeypatch):
     def latency(unfreeze, backbone="mobilenet"):
         model = Classifier(listed, make_plan(listed, unfreeze, 5).cut, 5, 0.0)
         model.register_forward_pre_hook(lambda *args: calls.append(1))
-        return measure(model, backbone, 32, compute)
+        return measure(model, replace(listed, backbone=backbone), compute)
 
     first = latency("frozen")
     assert 0 < first.p50_ms <= first.p95_ms

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
+from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 from torch import nn
 
@@ -23,27 +28,51 @@ class Backbone:
 
     Attributes:
         name: as the user writes it.
-        build: makes the network with random weights.
+        make: makes the network with random weights, for images of a side in pixels.
         preprocessing: input size, normalisation, interpolation.
         weights: where its pretrained weights come from; None if nobody publishes any.
         classifier: whether the network ends in a classifier that has to come off.
-        rename: turns the names of the published weights into the network's; None where they are the same.
+        rename: turns published weights into the network's, where names, or position embeddings for another size of
+            image, differ; None where they do not.
         block_names: pairs of a pattern for module paths and the block's name; empty means the network's own.
+        own_size: the side that it was made for, if it is to take another.
     """
 
     name: str
-    build: Callable[[], nn.Module]
+    make: Callable[[int], nn.Module]
     preprocessing: Preprocessing
     weights: WeightSource | None
     classifier: bool = False
     rename: Callable[[StateDict, nn.Module], StateDict] | None = None
     block_names: tuple[tuple[str, str], ...] = ()
+    own_size: int | None = None
 
     def at_size(self, size: int | None) -> Backbone:
         """The same backbone on inputs of another side, in pixels."""
-        if size is None:
+        if size in (None, self.preprocessing.size):
             return self
-        return replace(self, preprocessing=replace(self.preprocessing, size=size))
+        own = self.own_size or self.preprocessing.size
+        return replace(self, preprocessing=replace(self.preprocessing, size=size), own_size=own)
+
+    def build(self) -> nn.Module:
+        """The network with random weights.
+
+        Raises:
+            BackboneError: it cannot be made for this size of image.
+        """
+        try:
+            return self.make(self.preprocessing.size)
+        except (AssertionError, ValueError, RuntimeError, ArithmeticError) as e:
+            if self.own_size is None:
+                raise
+            raise BackboneError(
+                f"{self.name} cannot be made for {self.preprocessing.size} pixels: {first_line(e)}", self.size_hint
+            ) from e
+
+    @property
+    def size_hint(self) -> str:
+        """What to do where a size of image does not work."""
+        return f"It was made for {self.own_size} pixels: leave --image-size out, or try another."
 
 
 @functools.cache
@@ -74,7 +103,7 @@ def _mobilenet() -> Backbone:
 
     return Backbone(
         name="mobilenet",
-        build=MobileNetV1,
+        make=lambda size: MobileNetV1(),
         preprocessing=Preprocessing(224, _HALF, _HALF, "bicubic", 0.875),
         # The commit that added the file; later ones change its description only.
         weights=HubWeights(
@@ -157,14 +186,24 @@ def _torchvision(name: str, model: str) -> Backbone:
         source = UrlWeights(best.url, _hash_in_name(best.url))
     # What torchvision itself sets when it loads the published weights of these two.
     inception = model in ("googlenet", "inception_v3")
-    auxiliary = {"aux_logits": False, "transform_input": True, "init_weights": True} if inception else {}
+    settings: dict[str, Any] = {"aux_logits": False, "transform_input": True, "init_weights": True} if inception else {}
+    sized = model.startswith("vit_")
     return Backbone(
         name=name,
-        build=lambda: zoo.get_model(model, weights=None, **auxiliary),
+        make=lambda size: zoo.get_model(model, weights=None, **settings, **({"image_size": size} if sized else {})),
         preprocessing=preprocessing,
         weights=source,
         classifier=True,
+        rename=_with_positions_of_torchvision if sized else None,
     )
+
+
+def _with_positions_of_torchvision(state: StateDict, network: nn.Module) -> StateDict:
+    """Published weights with position embeddings for the network's size of image."""
+    from torchvision.models.vision_transformer import interpolate_embeddings
+
+    sides = {"image_size": network.image_size, "patch_size": network.patch_size}
+    return dict(interpolate_embeddings(**sides, model_state=OrderedDict(state)))
 
 
 def _hash_in_name(url: str) -> str:
@@ -202,7 +241,27 @@ def _timm(name: str, model: str) -> Backbone:
             source = HubWeights(published.hf_hub_id)
     return Backbone(
         name=name,
-        build=lambda: timm.create_model(model, pretrained=False, num_classes=0),
+        make=partial(_timm_network, model, preprocessing.size),
         preprocessing=preprocessing,
         weights=source,
+        rename=_as_timm_loads,
     )
+
+
+def _timm_network(model: str, own: int, size: int) -> nn.Module:
+    import timm
+
+    network: nn.Module | None = None
+    if size != own:
+        with suppress(TypeError):  # most networks of convolutions take images of any size, and no such argument
+            network = timm.create_model(model, pretrained=False, num_classes=0, img_size=size)
+    return network or timm.create_model(model, pretrained=False, num_classes=0)
+
+
+def _as_timm_loads(state: StateDict, network: nn.Module) -> StateDict:
+    """Published weights with today's names, and position embeddings for the network's size of image."""
+    loads = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+    try:
+        return dict(loads(dict(state), network)) if loads else state
+    except (LookupError, RuntimeError, ValueError, TypeError, AttributeError, AssertionError):
+        return state  # of another network, which is said by whoever compares the two

@@ -152,6 +152,7 @@ def load_weights(
     *,
     classifier: bool = False,
     rename: Callable[[StateDict, nn.Module], StateDict] | None = None,
+    hint: str = "Give the --model it was made for, or another file.",
 ) -> str:
     """Fill `network` in place.
 
@@ -160,7 +161,8 @@ def load_weights(
         choice: `default` for `source`, `none` to leave the random weights, else a file.
         source: where the default weights are published.
         classifier: whether the network ends in a classifier, which may differ since it comes off.
-        rename: from the published names to the network's.
+        rename: from published weights to the network's.
+        hint: what to do if they are of another network.
 
     Returns:
         What was loaded, for the record.
@@ -189,9 +191,7 @@ def load_weights(
     if misfit and (inner := _unwrapped(state, needed, path.name)):
         state, misfit = inner, ""
     if misfit:
-        raise WeightsError(
-            f"{path.name} does not fit this backbone: {misfit}", "Give the --model it was made for, or another file."
-        )
+        raise WeightsError(f"{path.name} does not fit this backbone: {misfit}", hint)
     network.load_state_dict({name: state[name] for name in needed if name in state}, strict=False)
     return shown
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,9 @@ from tlcompare.config import read_yaml, resolve
 from tlcompare.errors import DataError
 from tlcompare.escaping import harmless
 from tlcompare.files import expanded
+
+if TYPE_CHECKING:
+    from tlcompare.tracking.runs import Earlier
 
 
 @click.command()
@@ -29,8 +33,10 @@ def train(config_file: str | None, **options: str | None) -> None:
     tlcompare train --config recipe.yaml --seed 1
     """
     given = {name: value for name, value in options.items() if value is not None}
-    saved, digest = _from_config(config_file)
+    saved, earlier = _from_config(config_file)
     config = resolve(saved, given)
+    if earlier and "data" in given:
+        earlier = replace(earlier, digest="")
 
     from tlcompare.data.sources import require_known
 
@@ -42,7 +48,7 @@ def train(config_file: str | None, **options: str | None) -> None:
     from tlcompare.tracking.outbox import kept
     from tlcompare.tracking.store import shown_uri
 
-    result = train_one(config, None if "data" in given else digest)
+    result = train_one(config, earlier)
     split = result.prepared.split
     click.echo(f"validation accuracy   {result.metrics['val/accuracy']:.2%} of {len(split.val)} images")
     if "test/accuracy" in result.metrics:
@@ -55,14 +61,15 @@ def train(config_file: str | None, **options: str | None) -> None:
         click.echo("not complete there    what could not be sent is kept on this machine; send it with: tlcompare sync")
 
 
-def _from_config(config_file: str | None) -> tuple[dict[str, Any], str | None]:
-    """Options from a file or an earlier run, and the digest of that run's images."""
+def _from_config(config_file: str | None) -> tuple[dict[str, Any], Earlier | None]:
+    """Options from a file or an earlier run, and that run."""
     if config_file is None:
         return {}, None
     if config_file.startswith("runs:/"):
         from tlcompare.tracking.runs import logged_config
 
-        return logged_config(config_file)
+        earlier = logged_config(config_file)
+        return earlier.options, earlier
     return read_yaml(expanded(config_file)), None
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from tlcompare.config import HEAD_ALONE
 from tlcompare.errors import TrackingError
 from tlcompare.evidence.statistics import Interval, Scores, interval
-from tlcompare.evidence.table import Row, row_of, select_runs, varying
+from tlcompare.evidence.table import Row, row_of, select_runs, strategies, varying
 from tlcompare.tracking.reading import LoggedRun, predictions_of, replicates_of, sweep_run, trials_of
 from tlcompare.tracking.store import require_store
 
@@ -208,7 +208,10 @@ def contenders(runs: Sequence[LoggedRun]) -> tuple[list[Contender], list[str]]:
     first = [rows[group[0].run_id] for group in chosen.values()]
     names = [n for n in varying(first) if n != "seed"]
     several = len({row.backbone for row in first}) > 1
-    found = _told_apart([_contender(group, ["backbone", *names] if several else names) for group in chosen.values()])
+    written = strategies([group[0] for group in chosen.values()])
+    names = ["backbone", *names] if several else names
+    made = [_contender(group, names, text) for group, text in zip(chosen.values(), written, strict=True)]
+    found = _told_apart(made)
     used = {run.run_id for group in chosen.values() for run in group}
     return sorted(found, key=lambda c: -np.nanmean(c.right, 1).mean()), [r.run_id for r in runs if r.run_id not in used]
 
@@ -218,13 +221,13 @@ def within(x: Interval, least: float) -> Interval:
     return replace(x, low=max(x.low, least), high=min(x.high, 1.0))
 
 
-def _contender(runs: tuple[LoggedRun, ...], names: Sequence[str]) -> Contender:
-    """The contender of these runs, whose label shows its strategy and what `names` says."""
+def _contender(runs: tuple[LoggedRun, ...], names: Sequence[str], written: str) -> Contender:
+    """The contender of these runs, whose label shows its strategy, as it is `written`, and what `names` says."""
     row = row_of(runs[0])
     if runs[0].params["strategy_family"] == FROZEN:
         names = [n for n in names if n not in HEAD_ALONE]
     backbone = [row.backbone] if "backbone" in names else []
-    strategy = f"last {row.strategy}" if row.strategy.isdigit() and row.strategy != "0" else row.strategy
+    strategy = f"last {written}" if row.strategy.isdigit() and row.strategy != "0" else written
     right, truth, files = _matrix(runs, "val", whole=not _divided_anew(runs))
     sealed = any("test/accuracy" not in r.metrics for r in runs)
     return Contender(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from tlcompare.config import RECIPE
@@ -57,7 +58,23 @@ def compare_runs(run_ids: Sequence[str], experiment: str | None, sweep: str | No
     Raises:
         TrackingError: no such run, sweep or experiment, or none that this tool logged.
     """
-    return [row_of(run) for run in select_runs(run_ids, experiment, sweep)]
+    runs = select_runs(run_ids, experiment, sweep)
+    return [replace(row_of(run), strategy=text) for run, text in zip(runs, strategies(runs), strict=True)]
+
+
+def strategies(runs: Sequence[LoggedRun]) -> list[str]:
+    """The strategy of each run, as it was written: where the layers of a backbone have been counted in more than one
+    way, as by another version of this tool, `20` is `20 of 212`."""
+    counts: dict[str, set[int]] = defaultdict(set)
+    for run in runs:
+        counts[run.params["backbone"]] |= {run.listed_layers} - {0}
+    counted = [re.search(r"(?<![\w.])\d+(?![\w.])|%", run.params["strategy"]) for run in runs]
+    return [
+        f"{run.params['strategy']} of {run.listed_layers}"
+        if counts_here and run.listed_layers and len(counts[run.params["backbone"]]) > 1
+        else run.params["strategy"]
+        for run, counts_here in zip(runs, counted, strict=True)
+    ]
 
 
 def select_runs(run_ids: Sequence[str], experiment: str | None, sweep: str | None = None) -> list[LoggedRun]:

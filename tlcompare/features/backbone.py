@@ -30,8 +30,8 @@ class SharedBackbone:
         self.layers = layers
         self.weights = weights
         network = layers.network
-        described = f"{digest(network.state_dict())}\n{network.code}\n{network}"
-        self.digest = hashlib.sha256(described.encode()).hexdigest()
+        held = dict(network.named_parameters()) | dict(network.named_buffers())
+        self.digest = hashlib.sha256(f"{digest(held)}\n{layers.digest}".encode()).hexdigest()
         self._loaded = {name: tensor.clone() for name, tensor in network.state_dict().items()}
         self._first = cut_points(layers)[0].node
         self._parts: dict[tuple[str, str], fx.GraphModule] = {}

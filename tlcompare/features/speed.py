@@ -62,7 +62,7 @@ def measure_speed(layers: LayerList, compute: Compute) -> Speed:
     """The faster of two batches, of eight images or fewer large ones, after one to warm up; measured once and kept."""
     key = {
         "backbone": layers.backbone,
-        "image_size": layers.image_size,
+        "graph": layers.digest,
         "device": compute.device,
         "device_name": compute.device_name,
         "threads": compute.threads,

@@ -13,12 +13,7 @@ from tlcompare.freezing.strategy import FreezePlan
 
 def frozen_state(layers: LayerList, plan: FreezePlan) -> dict[str, Tensor]:
     """Every weight of the backbone that does not train and every buffer of layers that do not train as a whole."""
-    by_name = {node.name: node for node in layers.network.graph.nodes}
-    moving = tuple(
-        f"{by_name[node].target}."
-        for layer, node in zip(layers.layers, layers.nodes, strict=True)
-        if layer.name in plan.whole
-    )
+    moving = tuple(f"{layer.module}." for layer in layers.layers if layer.module and layer.name in plan.whole)
     buffers = {name for name, _ in layers.network.named_buffers()}
     return {
         name: tensor

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, fx, nn
 
+from tlcompare.freezing._packing import pack, packed_in
 from tlcompare.freezing.layers import LayerList
 
 FEATURES = "features"
@@ -38,10 +39,10 @@ def cut_points(layers: LayerList) -> tuple[Cut, ...]:
     cuts: list[Cut] = []
     for node in layers.network.graph.nodes:
         reached = layer_of.get(node.name, reached)
-        if node not in points or not node.meta["gives_tensor"]:
+        if node not in points or node.meta["rows"] != 1:
             continue
-        if node.name in layer_of:
-            cuts.append(Cut(reached.name, reached.number, reached.shape, node.name))
+        if node.name in layer_of or node.target is pack:
+            cuts.append(Cut(reached.name, reached.number, node.meta["shape"], node.name))
         elif reached is layers.layers[-1]:
             pooled = Cut(FEATURES, reached.number, (layers.features,), node.name)
             cuts = [*(c for c in cuts if c.after != FEATURES), pooled]
@@ -67,12 +68,26 @@ def between(network: fx.GraphModule, start: str | None, end: str | None) -> fx.G
     first = place[start] + 1 if start else 0
     inside = nodes[first : place[end] + 1 if end else len(nodes)]
     graph = fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {nodes[first - 1]: graph.placeholder("x")} if start else {}
-    needed = [n for n in nodes[:first] if n.op == "get_attr" and any(u in inside for u in n.users)]
-    for node in [*needed, *inside]:
-        copies[node] = graph.node_copy(node, lambda n: copies[n])
+    copies: dict[fx.Node, fx.Node] = {}
+    features = graph.placeholder("x") if start else None
+
+    def copied(node: fx.Node) -> fx.Node:
+        """What `node` is in the part; what it needs of before that depends on no pixels is computed again."""
+        if node not in copies:
+            joined = packed_in(node)
+            if features is not None and place[node.name] < first and node.meta["pixels"]:
+                copies[node] = features
+            elif joined and place[joined[0].name] >= first:  # the pack is not where this part begins
+                copies[node] = copied(joined[1])
+            else:
+                copies[node] = graph.node_copy(node, copied)
+        return copies[node]
+
+    for node in inside:
+        if node.op == "output" or (node.meta["pixels"] and node.target is not pack):
+            copied(node)
     if end:
-        graph.output(copies[nodes[place[end]]])
+        graph.output(copied(nodes[place[end]]))
     return fx.GraphModule(network, graph)
 
 
@@ -113,10 +128,10 @@ def new_head(features: int, classes: int, seed: int) -> nn.Linear:
 
 
 def _single_tensor_points(network: fx.GraphModule) -> list[fx.Node]:
-    """Nodes after which their own value is the only one that later nodes still need."""
-    nodes = [n for n in network.graph.nodes if n.op not in ("get_attr", "output")]
+    """Nodes after which their own value is all of the images that later nodes still need."""
+    nodes = [n for n in network.graph.nodes if n.meta["pixels"]]
     order = {n: i for i, n in enumerate(nodes)}
-    last_use = {n: max((order.get(u, len(nodes)) for u in n.users), default=-1) for n in nodes}
+    last_use = {n: max((_use(u, order) for u in n.users), default=-1) for n in nodes}
     points: list[fx.Node] = []
     furthest = -1
     for i, node in enumerate(nodes):
@@ -124,3 +139,8 @@ def _single_tensor_points(network: fx.GraphModule) -> list[fx.Node]:
             points.append(node)
         furthest = max(furthest, last_use[node])
     return points
+
+
+def _use(user: fx.Node, order: Mapping[fx.Node, int]) -> int:
+    """Where a value is used; asking for its device or its number of images is no use."""
+    return len(order) if user.op == "output" else order.get(user, -1)

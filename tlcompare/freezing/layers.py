@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 from torch import fx, nn
 
 from tlcompare.backbones.registry import Backbone, get_backbone
 from tlcompare.errors import BackboneError
-from tlcompare.freezing._tracing import operation_of, output_of, shapes_of, trace_features
-
-_NO_BLOCK = "input"
+from tlcompare.freezing._packing import pack_between
+from tlcompare.freezing._tracer import Part
+from tlcompare.freezing._tracing import module_of, name_at, operation_at, output_of, trace_features
+from tlcompare.freezing.blocks import NO_BLOCK, Place, name_blocks
+from tlcompare.freezing.operations import PLUMBING, is_one_operation, operation_of
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Layer:
         name: path of the module, or of the module it happens in plus the function's name; unique.
         operation: conv, linear, norm, activation, pad, add, pool, dropout, attention, reshape, ...
         block: name of the block it belongs to.
+        inner: name of the block inside that one, where it is a stage of several; else the same.
+        module: path of the module that computes it; empty for a function.
         parameters: names of its weights in the network.
         sizes: how many numbers each of those holds.
         shape: what it gives for one image, without the batch dimension.
@@ -34,6 +39,8 @@ class Layer:
     name: str
     operation: str
     block: str
+    inner: str
+    module: str
     parameters: tuple[str, ...]
     sizes: tuple[int, ...]
     shape: tuple[int, ...]
@@ -52,9 +59,10 @@ class LayerList:
         backbone: name of the backbone.
         network: the graph; its last nodes pool the feature maps and are not layers.
         layers: the layers in forward order.
-        nodes: names of the graph's nodes, one per layer.
+        nodes: names of the graph's nodes, one per layer; several layers may be parts of one node.
         features: F, the length of the feature vector.
         image_size: S, the side of the images in pixels.
+        unlisted: how many operations of each kind are no layers, since they only move numbers or look at sizes.
     """
 
     backbone: str
@@ -63,11 +71,24 @@ class LayerList:
     nodes: tuple[str, ...]
     features: int
     image_size: int
+    unlisted: Mapping[str, int]
 
     @property
     def blocks(self) -> tuple[str, ...]:
         """Names of the blocks, in forward order; what comes before the first weight is in none of them."""
-        return tuple(dict.fromkeys(layer.block for layer in self.layers if layer.block != _NO_BLOCK))
+        return tuple(dict.fromkeys(layer.block for layer in self.layers if layer.block != NO_BLOCK))
+
+    @property
+    def inner_blocks(self) -> tuple[str, ...]:
+        """Names of the smallest blocks, in forward order: those inside a stage, and blocks that are no stages."""
+        return tuple(dict.fromkeys(layer.inner for layer in self.layers if layer.inner != NO_BLOCK))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the graph and the list, whatever the weights: what was measured of one holds for the other."""
+        listed = [(x.name, x.inner, x.parameters) for x in self.layers]
+        described = f"{self.image_size}\n{self.network.code}\n{self.network}\n{listed}"
+        return hashlib.sha256(described.encode()).hexdigest()
 
     @property
     def weights(self) -> int:
@@ -81,18 +102,20 @@ def trace(backbone: Backbone, network: nn.Module) -> LayerList:
     Raises:
         BackboneError: torch.fx cannot trace it, or it does not end in a feature vector.
     """
-    traced = trace_features(backbone, network)
-    shapes = shapes_of(traced, backbone.preprocessing.size)
-    tail = _tail(traced, shapes)
-    nodes = [n for n in traced.graph.nodes if n.name in shapes and n not in tail]
-    layers = _describe(traced, nodes, shapes, backbone)
+    traced, parts = trace_features(backbone, network)
+    layers, nodes = _describe(traced, parts, backbone)
+    skipped = {n for n in traced.graph.nodes if n.op not in ("get_attr", "output")} - _tail(traced)
+    unlisted = Counter(name_at(traced, n) for n in skipped if n.name not in nodes)
+    first = {layer.inner: node for layer, node in zip(reversed(layers), reversed(nodes), strict=True)}
+    pack_between(traced, [node for inner, node in first.items() if inner != NO_BLOCK])
     return LayerList(
         backbone=backbone.name,
         network=traced,
         layers=layers,
-        nodes=tuple(n.name for n in nodes),
-        features=shapes[output_of(traced).name][-1],
+        nodes=nodes,
+        features=output_of(traced).meta["shape"][-1],
         image_size=backbone.preprocessing.size,
+        unlisted=dict(unlisted.most_common()),
     )
 
 
@@ -106,41 +129,56 @@ def build_and_trace(model: str, image_size: int | None = None) -> LayerList:
     return trace(backbone, backbone.build())
 
 
-def _tail(traced: fx.GraphModule, shapes: dict[str, tuple[int, ...]]) -> set[fx.Node]:
+def _tail(traced: fx.GraphModule) -> set[fx.Node]:
     """The last operations that only pool and reshape: they belong to the head, not to the layer list."""
     tail: set[fx.Node] = set()
-    named = {name for name, _ in traced.named_parameters(remove_duplicate=False)}
+    owned = _weights_taken(traced)
     node = output_of(traced)
-    while node.op != "placeholder" and operation_of(traced, node) in ("pool", "reshape", "dropout"):
-        if any(_owned_parameters(traced, node, named)):
+    while node.op != "placeholder" and operation_at(traced, node) in ("pool", PLUMBING, "dropout"):
+        if node in owned or _own_parameters(traced, node):
             break
         tail.add(node)
-        node = next(a for a in node.all_input_nodes if a.name in shapes)
+        node = next(a for a in node.all_input_nodes if a.meta["pixels"])
     return tail
 
 
+@dataclass(frozen=True)
+class _Found:
+    """An operation in the graph, before it has a number."""
+
+    node: fx.Node
+    path: str
+    module: str
+    operation: str
+    parameters: tuple[str, ...]
+    shape: tuple[int, ...]
+
+
 def _describe(
-    traced: fx.GraphModule, nodes: list[fx.Node], shapes: dict[str, tuple[int, ...]], backbone: Backbone
-) -> tuple[Layer, ...]:
-    block_of = _block_namer(backbone, [_path(n) for n in nodes])
+    traced: fx.GraphModule, parts: Mapping[str, tuple[Part, ...]], backbone: Backbone
+) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
+    found = list(_operations(traced, parts))
+    blocks = name_blocks([Place(f.path, _has_place(f.node), bool(f.parameters)) for f in found], backbone.block_names)
     sizes = {name: p.numel() for name, p in traced.named_parameters(remove_duplicate=False)}
     seen: dict[str, int] = {}
     owned: set[str] = set()
     layers: list[Layer] = []
-    for number, node in enumerate(nodes, start=1):
-        base = _path(node)
+    for number, (operation, (block, inner)) in enumerate(zip(found, blocks, strict=True), start=1):
+        base = operation.path
         count = seen[base] = seen.get(base, -1) + 1
-        parameters = tuple(p for p in _owned_parameters(traced, node, sizes) if p not in owned)
+        parameters = tuple(p for p in operation.parameters if p not in owned)
         owned.update(parameters)
         layers.append(
             Layer(
                 number=number,
                 name=f"{base}_{count}" if count else base,
-                operation=operation_of(traced, node),
-                block=block_of(base) if _has_place(node) else layers[-1].block if layers else _NO_BLOCK,
+                operation=operation.operation,
+                block=block,
+                inner=inner,
+                module=operation.module,
                 parameters=parameters,
                 sizes=tuple(sizes[p] for p in parameters),
-                shape=shapes[node.name],
+                shape=operation.shape,
             )
         )
     if lost := {name for name, _ in traced.named_parameters()} - owned:
@@ -148,19 +186,59 @@ def _describe(
             f'"{backbone.name}" has weights that belong to no layer, such as "{min(lost)}"',
             "They could not be unfrozen; take another backbone.",
         )
-    return _without_weightless_blocks(layers)
+    return tuple(layers), tuple(f.node.name for f in found)
 
 
-def _without_weightless_blocks(layers: list[Layer]) -> tuple[Layer, ...]:
-    """A block without any weight, such as a lone activation, becomes part of the one before it."""
-    weighty = {x.block for x in layers if x.sizes}
-    block = _NO_BLOCK
-    merged = []
-    for layer in layers:
-        if layer.block in weighty:
-            block = layer.block
-        merged.append(replace(layer, block=block))
-    return tuple(merged)
+def _operations(traced: fx.GraphModule, parts: Mapping[str, tuple[Part, ...]]) -> Iterator[_Found]:
+    """What the network does to the images and with its weights, in order; what only moves numbers is not among it."""
+    taken = _weights_taken(traced)
+    tail = _tail(traced)
+    for node in traced.graph.nodes:
+        if node in tail or node.op in ("get_attr", "output"):
+            continue
+        path, own = _path(node), _own_parameters(traced, node)
+        inside = parts.get(str(node.target), ()) if node.op == "call_module" and own else ()
+        for part in inside:
+            module = traced.get_submodule(part.path)
+            operation = operation_of(module, type(module).__name__)
+            named = module.named_parameters(recurse=is_one_operation(module))
+            mine = tuple(f"{part.path}.{n}" for n, _ in named)
+            if mine or operation not in (PLUMBING, "dropout"):
+                yield _Found(node, part.path, part.path, operation, mine, part.shape)
+        weights = (*own, *taken.get(node, ()))
+        operation = operation_at(traced, node)
+        if not inside and (weights or (node.meta["pixels"] and operation != PLUMBING)):
+            module_path = path if node.op == "call_module" else ""
+            yield _Found(node, path, module_path, operation, tuple(weights), node.meta["shape"])
+
+
+def _own_parameters(traced: fx.GraphModule, node: fx.Node) -> tuple[str, ...]:
+    """Weights of the module that a node calls."""
+    module = module_of(traced, node)
+    named = module.named_parameters() if module else ()
+    return tuple(f"{node.target}.{n}" for n, _ in named if not n.startswith("act."))
+
+
+def _weights_taken(traced: fx.GraphModule) -> dict[fx.Node, list[str]]:
+    """Weights that are no module's own, by the first operation that they reach: a position embedding is its addition's.
+
+    On the way there they may be reshaped, resized or looked up, which depends on no image.
+    """
+    named = {name for name, _ in traced.named_parameters(remove_duplicate=False)}
+    order = {node: i for i, node in enumerate(traced.graph.nodes)}
+    taken: dict[fx.Node, list[str]] = {}
+    for source in traced.graph.nodes:
+        if source.op != "get_attr" or source.target not in named:
+            continue
+        waiting: list[fx.Node] = [source]
+        reached: list[fx.Node] = []
+        while waiting:
+            for user in waiting.pop().users:
+                ends = user.meta["pixels"] or _own_parameters(traced, user)
+                (reached if ends else waiting).append(user)
+        if reached:
+            taken.setdefault(min(reached, key=lambda n: order[n]), []).append(source.target)
+    return taken
 
 
 def _has_place(node: fx.Node) -> bool:
@@ -178,42 +256,3 @@ def _path(node: fx.Node) -> str:
     stack = node.meta.get("nn_module_stack") or {}
     inside = next((str(path) for path, *_ in reversed(list(stack.values()))), "")
     return f"{inside}.{target}".lstrip(".")
-
-
-def _owned_parameters(traced: fx.GraphModule, node: fx.Node, named: Collection[str]) -> Iterable[str]:
-    """Weights of the node's module, and those of the `named` weights of the network that it takes by name."""
-    if node.op == "call_module":
-        module = traced.get_submodule(str(node.target))
-        own = [n for n, _ in module.named_parameters() if not n.startswith("act.")]
-        yield from (f"{node.target}.{n}" for n in own)
-    for source in node.all_input_nodes:
-        if source.op == "get_attr" and source.target in named:
-            yield str(source.target)
-
-
-def _block_namer(backbone: Backbone, paths: list[str]) -> Callable[[str], str]:
-    if backbone.block_names:
-        rules = [(re.compile(pattern), name) for pattern, name in backbone.block_names]
-
-        def by_rule(path: str) -> str:
-            return next(found.expand(name) for p, name in rules if (found := p.fullmatch(path)))
-
-        return by_rule
-    containers = _containers(paths)
-
-    def by_structure(path: str) -> str:
-        parts = path.split(".")
-        depth = 1
-        while depth < len(parts) and ".".join(parts[:depth]) in containers:
-            depth += 1
-        return ".".join(parts[:depth])
-
-    return by_structure
-
-
-def _containers(paths: list[str]) -> set[str]:
-    """Modules that hold over three quarters of the layers: their children are the blocks, not they."""
-    parents = Counter(
-        ".".join(parts[:depth]) for p in paths for parts in [p.split(".")] for depth in range(1, len(parts))
-    )
-    return {name for name, count in parents.items() if 4 * count > 3 * len(paths)}

@@ -133,8 +133,8 @@ def tail(layers: LayerList, share: float, snap: str) -> str:
     """
     listed = layers.layers
     if snap == "block":
-        first = {block: next(x.number for x in listed if x.block == block) for block in layers.blocks}
-        starts = {len(listed) + 1 - number: block for block, number in first.items()}
+        first = {x.inner: x.number for x in reversed(listed) if x.inner in layers.inner_blocks}
+        starts = {len(listed) + 1 - number: inner for inner, number in first.items()}
     else:
         starts = {len(listed) + 1 - x.number: "" for x in listed if x.parameters}
     depth = min((0, *starts), key=lambda d: (abs(d - share * len(listed)), d))
@@ -142,8 +142,21 @@ def tail(layers: LayerList, share: float, snap: str) -> str:
         return "frozen"
     if depth == max(starts):
         return "all"
+    return _from_block(layers, starts[depth]) if starts[depth] else str(depth)
+
+
+def _from_block(layers: LayerList, inner: str) -> str:
+    """The strategy that unfreezes this block, as it is called inside its stage, and all that follow."""
+    block = next(x.block for x in layers.layers if x.inner == inner)
     last = layers.blocks[-1]
-    return {"": str(depth), last: last}.get(starts[depth], f"{starts[depth]}-{last}")
+    start = block if inner == inside(layers, block)[0] else inner
+    end = inside(layers, last)[-1] if start != block == last else last
+    return start if start == end else f"{start}-{end}"
+
+
+def inside(layers: LayerList, name: str) -> tuple[str, ...]:
+    """The smallest blocks of a block: those inside it, or itself."""
+    return tuple(dict.fromkeys(x.inner for x in layers.layers if name in (x.block, x.inner)))
 
 
 def some_blocks(layers: LayerList, chosen: Collection[str]) -> str:
@@ -168,10 +181,9 @@ def freeze(network: nn.Module, plan: FreezePlan) -> None:
 def set_training(layers: LayerList, plan: FreezePlan) -> None:
     """Training mode for the layers that train as a whole; norms and dropout of all others stay in eval mode."""
     layers.network.eval()
-    by_name = {node.name: node for node in layers.network.graph.nodes}
-    for layer, node in zip(layers.layers, layers.nodes, strict=True):
-        if layer.name in plan.whole and by_name[node].op == "call_module":
-            layers.network.get_submodule(str(by_name[node].target)).train()
+    for layer in layers.layers:
+        if layer.name in plan.whole and layer.module:
+            layers.network.get_submodule(layer.module).train()
 
 
 @dataclass(frozen=True)
@@ -224,7 +236,7 @@ def _select(layers: LayerList, term: str) -> _Selection:
     if re.fullmatch(r"(first:)?[-+]?[\d.]*", term):
         raise StrategyError(f'"{term}" is no number of layers', f"Give a whole number from 1 to {len(listed)}.")
     blocks = _block_range(layers, term)
-    return _whole("blocks", term, layers, [x for x in listed if x.block in blocks])
+    return _whole("blocks", term, layers, [x for x in listed if x.inner in blocks])
 
 
 def _whole(family: str, term: str, layers: LayerList, chosen: Iterable[Layer]) -> _Selection:
@@ -293,17 +305,20 @@ def _kinds(layers: LayerList) -> list[str]:
 
 
 def _block_range(layers: LayerList, term: str) -> tuple[str, ...]:
-    blocks = layers.blocks
-    if term in blocks:
-        return (term,)
+    """The smallest blocks that a block, or a range of them, consists of."""
+    names = {*layers.blocks, *layers.inner_blocks}
+    if term in names:
+        return inside(layers, term)
+    order = layers.inner_blocks
     for at in (m.start() for m in re.finditer("-", term)):
         first, last = term[:at].strip(), term[at + 1 :].strip()
-        if first in blocks and last in blocks:
-            if blocks.index(first) > blocks.index(last):
+        if first in names and last in names:
+            begin, end = order.index(inside(layers, first)[0]), order.index(inside(layers, last)[-1])
+            if begin > end:
                 raise StrategyError(f'"{term}" runs backwards', f'Write "{last}-{first}".')
-            return blocks[blocks.index(first) : blocks.index(last) + 1]
+            return order[begin : end + 1]
     raise StrategyError(
         f'"{term}" is no block of {layers.backbone}',
-        f"{did_you_mean(term, [*blocks, 'frozen', 'all', *_kinds(layers)])} Blocks: {', '.join(blocks)}. "
-        f"A strategy is one of {GRAMMAR}.".strip(),
+        f"{did_you_mean(term, [*sorted(names), 'frozen', 'all', *_kinds(layers)])} "
+        f"Blocks: {', '.join(layers.blocks)}. A strategy is one of {GRAMMAR}.".strip(),
     )

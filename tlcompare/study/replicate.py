@@ -14,6 +14,7 @@ from tlcompare.evidence.verdicts import seeds_for
 from tlcompare.freezing.strategy import make_plan
 from tlcompare.preparation import Prepared, Workbench, prepare
 from tlcompare.study.coordinator import Coordinator
+from tlcompare.study.numbering import require_same_layers
 from tlcompare.study.planning import Quiet
 from tlcompare.study.replicates import Replicates
 from tlcompare.study.reuse import cuts_worth_keeping
@@ -126,11 +127,13 @@ def _prepared(
     """One run of each backbone, ready to train.
 
     Raises:
-        StudyError: the images are no longer those of the sweep.
+        StudyError: the images, or the layers, are no longer those of the sweep.
     """
     first = {config.model: config for config in reversed(missing)}
     prepared = {model: prepare(config, Quiet(view.say), workbench) for model, config in first.items()}
-    digest = next(r.params["data_digest"] for r in trials_of(parent.run_id) if "data_digest" in r.params)
+    trials = trials_of(parent.run_id)
+    require_same_layers({model: one.layers for model, one in prepared.items()}, trials, sweep)
+    digest = next(r.params["data_digest"] for r in trials if "data_digest" in r.params)
     if odd := [p.source.root for p in prepared.values() if p.store.digest != digest]:
         raise StudyError(
             f'the images in {odd[0]} are not those of the sweep "{sweep}"',
@@ -154,7 +157,7 @@ def _choose(trials: Sequence[LoggedRun], sweep: str, top: int, data: str | None)
     found = []
     for key in dict.fromkeys([*given, *best]):
         run = groups[key][0]
-        options, _ = logged_config(f"runs:/{run.run_id}")
+        options = logged_config(f"runs:/{run.run_id}").options
         found.append(Choice(key, resolve(options, {"data": data} if data else {})))
     if not found:
         raise StudyError(f'--top 0: the sweep "{sweep}" has no baselines to run again', "Give --top 1 or more.")

@@ -17,6 +17,7 @@ from tlcompare.errors import StudyError
 from tlcompare.freezing.graph import Cut
 from tlcompare.study.coordinator import Coordinator
 from tlcompare.study.ledger import Ledger
+from tlcompare.study.numbering import require_same_layers, require_same_search
 from tlcompare.study.planning import Plan, Request, make_plan
 from tlcompare.study.reuse import cuts_worth_keeping, expected
 from tlcompare.study.studies import (
@@ -32,7 +33,7 @@ from tlcompare.study.studies import (
 from tlcompare.study.summary import keep_best_models, leave_description, leave_summary, leave_table
 from tlcompare.study.trials import Trials
 from tlcompare.study.view import View, viewing
-from tlcompare.tracking.reading import DATA, readable, sweep_names, sweep_run, warning_if_opened
+from tlcompare.tracking.reading import DATA, readable, sweep_names, sweep_run, trials_of, warning_if_opened
 from tlcompare.tracking.runs import free_run, ready
 from tlcompare.tracking.signals import is_interruption, terminable
 from tlcompare.tracking.store import cleaning_up, shown_uri, tracking_uri, undivided
@@ -105,6 +106,9 @@ def _run(studies: Studies, study: optuna.Study, plan: Plan, cuts: Mapping[str, t
     trials = Trials(ledger, plan, _precision(study, plan), kept, view.say)
     with ExitStack() as beginning:
         beginning.enter_context(undivided())
+        if parent := study.user_attrs.get(_PARENT):
+            require_same_layers(plan.search.layers, trials_of(parent), name)
+            require_same_search(plan.search, ledger.trials(), name)
         log = _open_log(study, plan, view)
         coordinator = Coordinator(trials, Runs(log.run_id, name, "trial"), view)
         with _ending(log, studies), coordinator.unfinished(command):

@@ -41,6 +41,12 @@ class LoggedRun:
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
 
+    @property
+    def listed_layers(self) -> int:
+        """How many layers its backbone had, as its strategy counts them; 0 where that cannot be told."""
+        unfrozen, share = int(self.params["unfrozen_layers"]), float(self.params["unfrozen_share"])
+        return int(self.params.get("listed_layers", round(unfrozen / share) if share else 0))
+
 
 def runs_by_id(run_ids: Sequence[str]) -> list[LoggedRun]:
     """The runs with these ids.

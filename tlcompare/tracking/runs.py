@@ -373,8 +373,25 @@ def _new_experiment(name: str) -> Experiment:
         raise
 
 
-def logged_config(uri: str) -> tuple[dict[str, Any], str]:
-    """The options of an earlier run, from `runs:/ID`, and the digest of the images it saw.
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier run that is to be done again.
+
+    Attributes:
+        options: those of `train`.
+        digest: of the images it saw.
+        strategy: the layers it unfroze, as they were written.
+        trained: how many weights of the backbone and the head it trained; 0 where that is not known.
+    """
+
+    options: dict[str, Any]
+    digest: str
+    strategy: str
+    trained: int
+
+
+def logged_config(uri: str) -> Earlier:
+    """An earlier run, from `runs:/ID`.
 
     Raises:
         TrackingError: no such run, or not one of this tool's.
@@ -382,10 +399,15 @@ def logged_config(uri: str) -> tuple[dict[str, Any], str]:
     require_store()
     run_id = uri.removeprefix("runs:/").strip("/").partition("/")[0]
     try:
-        digest = client().get_run(run_id).data.params.get("data_digest", "")
+        params = client().get_run(run_id).data.params
         with tempfile.TemporaryDirectory() as folder:
             path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path="config.yaml", dst_path=folder)
-            return read_yaml(Path(path)), digest
+            return Earlier(
+                read_yaml(Path(path)),
+                params.get("data_digest", ""),
+                params.get("strategy", ""),
+                int(params.get("trainable_parameters", 0)),
+            )
     except (mlflow.MlflowException, OSError) as e:
         raise TrackingError(
             f"run {run_id} in {shown_uri()} holds no config.yaml: {first_line(e)}",

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from tlcompare.freezing.graph import Classifier
+from tlcompare.freezing.layers import LayerList
 from tlcompare.machine.device import Compute
 from tlcompare.machine.measured import measured_once
 
@@ -37,18 +38,18 @@ class Latency:
         return self.p95_ms > 2 * self.p50_ms
 
 
-def measure(model: Classifier, backbone: str, image_size: int, compute: Compute) -> Latency:
-    """The latency of `backbone` here; freezing does not change it, so all strategies share one measurement."""
+def measure(model: Classifier, layers: LayerList, compute: Compute) -> Latency:
+    """The latency of a backbone here; freezing does not change it, so all strategies share one measurement."""
     key = {
-        "backbone": backbone,
-        "image_size": image_size,
+        "backbone": layers.backbone,
+        "graph": layers.digest,
         "device": compute.device,
         "device_name": compute.device_name,
         "threads": compute.threads,
         "precision": "fp32",
         "torch": torch.__version__,
     }
-    return Latency(**measured_once(KIND, key, lambda: asdict(_measure(model, image_size, compute.device))))
+    return Latency(**measured_once(KIND, key, lambda: asdict(_measure(model, layers.image_size, compute.device))))
 
 
 def _measure(model: Classifier, image_size: int, device: str) -> Latency:
