@@ -18,9 +18,10 @@ from tlcompare.machine.measured import folder
 from tlcompare.machine.memory import enough_memory
 from tlcompare.preparation import Prepared, Workbench, announce, prepare
 from tlcompare.progress import Reporter, reporting
+from tlcompare.tracking.earlier import Earlier
 from tlcompare.tracking.models import log_dataset, log_model, weights_here
 from tlcompare.tracking.record import EpochLog, final_metrics, log_end, log_predictions, log_start
-from tlcompare.tracking.runs import Earlier, Pruned, RunLog, free_run, open_run, ready
+from tlcompare.tracking.runs import Pruned, RunLog, free_run, open_run, ready
 from tlcompare.tracking.signals import stop_if_asked
 from tlcompare.training.checkpoints import Checkpoint
 from tlcompare.training.epochs import Epoch, Fitted

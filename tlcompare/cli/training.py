@@ -17,7 +17,7 @@ from tlcompare.escaping import harmless
 from tlcompare.files import expanded
 
 if TYPE_CHECKING:
-    from tlcompare.tracking.runs import Earlier
+    from tlcompare.tracking.earlier import Earlier
 
 
 @click.command()
@@ -66,7 +66,7 @@ def _from_config(config_file: str | None) -> tuple[dict[str, Any], Earlier | Non
     if config_file is None:
         return {}, None
     if config_file.startswith("runs:/"):
-        from tlcompare.tracking.runs import logged_config
+        from tlcompare.tracking.earlier import logged_config
 
         earlier = logged_config(config_file)
         return earlier.options, earlier

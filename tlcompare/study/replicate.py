@@ -19,10 +19,11 @@ from tlcompare.study.planning import Quiet
 from tlcompare.study.replicates import Replicates
 from tlcompare.study.reuse import cuts_worth_keeping
 from tlcompare.study.view import View, viewing
+from tlcompare.tracking.earlier import logged_config
 from tlcompare.tracking.models import weights_here
 from tlcompare.tracking.outbox import kept
 from tlcompare.tracking.reading import BASELINE, DATA, LoggedRun, replicates_of, sweep_run, trials_of, warning_if_opened
-from tlcompare.tracking.runs import RunLog, logged_config, ready, require_files_of
+from tlcompare.tracking.runs import RunLog, ready, require_files_of
 from tlcompare.tracking.signals import is_interruption, terminable
 from tlcompare.tracking.sweeps import REPLICATED, Runs, alone_with
 
