@@ -134,7 +134,9 @@ class Branching(nn.Module):
 
 
 def test_what_cannot_be_traced_is_a_clear_error():
-    backbone = Backbone("branching", lambda size: Branching(), Preprocessing(8, (0,) * 3, (1,) * 3, "bilinear", 1.0), None, True)
+    backbone = Backbone(
+        "branching", lambda size: Branching(), Preprocessing(8, (0,) * 3, (1,) * 3, "bilinear", 1.0), None, True
+    )
     with pytest.raises(BackboneError, match='"branching at 8 pixels" cannot be traced'):
         trace(backbone, Branching())
 

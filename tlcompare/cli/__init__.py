@@ -15,8 +15,9 @@ import click
 
 from tlcompare import __version__
 from tlcompare.cli.evidence import compare, finalize, pick, probe, report
+from tlcompare.cli.looking import layers, models, plan
 from tlcompare.cli.sweeping import replicate, spaces, sweep
-from tlcompare.cli.training import doctor, layers, plan, predict, sync, train
+from tlcompare.cli.training import doctor, predict, sync, train
 from tlcompare.errors import UserError, without_credentials
 from tlcompare.escaping import harmless
 from tlcompare.files import cache_dir
@@ -120,6 +121,7 @@ def main(debug: bool) -> None:
     """Which layers of a pretrained network should be unfrozen, and is it worth it?
 
     \b
+    tlcompare models dinov2                                        what can be a backbone
     tlcompare layers mobilenet                                     what there is to unfreeze
     tlcompare plan --model mobilenet --unfreeze 50 --classes 5     what would train
     tlcompare train --model mobilenet --unfreeze 50 --data photos/ train it
@@ -143,6 +145,7 @@ for command in (
     report,
     probe,
     layers,
+    models,
     plan,
     spaces,
     predict,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -11,10 +11,11 @@ from torch import Tensor, fx
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
+from tlcompare.config import RunConfig
 from tlcompare.freezing.graph import Classifier
 from tlcompare.freezing.layers import LayerList
 from tlcompare.freezing.strategy import FreezePlan, freeze, set_training
-from tlcompare.machine.device import Compute
+from tlcompare.machine.device import Compute, choose_compute
 
 _IMAGES = 2
 _OPTIMIZER = 3
@@ -46,6 +47,15 @@ class Footprint:
     @property
     def memory_mb(self) -> float:
         return self.weights_mb + self.optimizer_mb + self.activations_mb
+
+    def to_dict(self) -> dict[str, float]:
+        return asdict(self) | {"memory_mb": self.memory_mb}
+
+
+def expected_footprint(layers: LayerList, plan: FreezePlan, classes: int, batch: int, precision: str) -> Footprint:
+    """The footprint on this machine's device."""
+    compute = replace(choose_compute(RunConfig()), precision=precision)
+    return footprint(layers, plan, compute, classes, batch)
 
 
 def footprint(layers: LayerList, plan: FreezePlan, compute: Compute, classes: int, batch: int) -> Footprint:
