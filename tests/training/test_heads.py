@@ -124,12 +124,34 @@ PLANS = [
 
 @pytest.mark.parametrize(("unfreeze", "precision"), PLANS)
 def test_the_curves_of_cached_and_uncached_runs_agree(config, tmp_path, monkeypatch, unfreeze, precision):
+    the_curves_agree(config, tmp_path, monkeypatch, {"model": MODEL, "unfreeze": unfreeze}, precision)
+
+
+@pytest.mark.parametrize(
+    ("model", "unfreeze"),
+    [
+        ("timm:test_vit", "blocks.4+blocks.5"),
+        pytest.param("timm:tnt_s_patch16_224", "blocks.10-norm", marks=pytest.mark.slow),
+        pytest.param("timm:mvitv2_tiny", "stages.3.1", marks=pytest.mark.slow),
+        pytest.param("timm:vit_srelpos_small_patch16_224", "blocks.10-norm", marks=pytest.mark.slow),
+        pytest.param("timm:xcit_nano_12_p16_224", "cls_attn_blocks", marks=pytest.mark.slow),
+        pytest.param("torchvision:vit_b_32", "1%", marks=pytest.mark.slow),
+    ],
+)
+def test_the_curves_agree_where_several_tensors_and_tables_cross_the_cut(
+    config, tmp_path, monkeypatch, model, unfreeze
+):
+    options = {"model": model, "unfreeze": unfreeze, "weights": "none", "image_size": 64}
+    the_curves_agree(config, tmp_path, monkeypatch, options, "fp32")
+
+
+def the_curves_agree(config, tmp_path, monkeypatch, options, precision):
+    """A run from kept features, at its cut and at one before, is the run through the whole network."""
     monkeypatch.setenv("TLCOMPARE_CACHE", str(tmp_path))
-    options = {"model": MODEL, "unfreeze": unfreeze, "epochs": 2, "lr": 3e-4}
-    fitting = fit_head if unfreeze == "frozen" else fit
+    fitting = fit_head if options["unfreeze"] == "frozen" else fit
     results = []
     for places in ((), ("own",), (10,)):
-        bench = Bench(config(**options), precision)
+        bench = Bench(config(epochs=2, lr=3e-4, **options), precision)
         points = cut_points(bench.layers)
         kept = [bench.plan.cut if p == "own" else points[p] for p in places]
         results.append(bench.fit(kept=kept, fitting=fitting))

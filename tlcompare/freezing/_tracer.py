@@ -114,6 +114,21 @@ class _Known(fx.Proxy):
                 return first
         return self.tracer.create_proxy("call_function", operator.getitem, (self, index), {})
 
+    def __iadd__(self, other: Any) -> Any:
+        return self._changed(operator.iadd, other)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._changed(operator.isub, other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._changed(operator.imul, other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._changed(operator.itruediv, other)
+
+    def _changed(self, how: Callable[[Any, Any], Any], other: Any) -> Any:
+        return self.tracer.create_proxy("call_function", how, (self, other), {})
+
     def __bool__(self) -> bool:
         return bool(self._settled())
 
@@ -280,14 +295,14 @@ def describe(node: fx.Node, values: tuple[Any, ...]) -> None:
 
 
 def _out_of_place(target: Any, args: Any) -> tuple[_Known | None, Any]:
-    """What an operation would change in place, if it would, and the operation that gives a new value instead."""
-    first = args[0] if args and isinstance(args[0], _Known) else None
-    if first is None or not (isinstance(target, str) or target in _IN_PLACE):
+    """The tensor that an operation would change in place, if it would, and one that gives a new value instead."""
+    name = target if isinstance(target, str) else ""
+    pure = name.removesuffix("_")
+    in_place = target in _IN_PLACE or (pure != name and not pure.endswith("_") and hasattr(Tensor, pure))
+    if not in_place:
         return None, target
-    if not isinstance(target, str):
-        return first, _IN_PLACE[target]
-    pure = target.removesuffix("_")
-    return (first, pure) if pure != target and not pure.endswith("_") and hasattr(Tensor, pure) else (None, target)
+    changed = args[0] if isinstance(args[0], _Known) and isinstance(args[0].values[0], Tensor) else None
+    return changed, pure or _IN_PLACE[target]
 
 
 def _is_plain(value: Any) -> bool:
