@@ -117,10 +117,15 @@ class Workbench:
             make_plan(layers, config.unfreeze, classes=2)
             reporter.doing(f"loading the weights of {config.model}")
             found = self._find_weights(config.weights)
-            only = f"{config.model} takes {backbone.own_size} pixels only: leave --image-size out."
-            hint = {"hint": only} if backbone.own_size and config.weights == "default" else {}
             weights = load_weights(
-                network, found, backbone.weights, classifier=backbone.classifier, rename=backbone.rename, **hint
+                network,
+                found,
+                backbone.weights,
+                classifier=backbone.classifier,
+                rename=backbone.rename,
+                size_hint=f"{config.model} takes {backbone.own_size} pixels only: leave --image-size out."
+                if backbone.own_size
+                else "",
             )
             weights = weights if found == config.weights else f"{config.weights}, {weights}"
             layers.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -15,10 +15,37 @@ def test_layers(tlcompare):
     rows = json.loads(result.stdout)
     assert len(rows) == 86
     assert rows[-1]["from_end"] == 1
-    assert set(rows[0]) == {"number", "from_end", "name", "operation", "block", "weights", "shape"}
-    table = tlcompare("layers", "mobilenet", "--image-size", 64).stdout
-    assert "block13.pw_conv" in table
-    assert "86 layers, 3,206,976 weights" in table
+    assert rows[3]["features_bytes"] == 4 * 32 * 112 * 112
+    every = tlcompare("layers", "mobilenet", "--image-size", 64, "--all").stdout
+    assert "block13.pw_conv" in every
+    assert "86 layers, 3,206,976 weights, images of 64 pixels" in every
+    folded = tlcompare("layers", "mobilenet", "--image-size", 64).stdout
+    assert re.search(r"block13 +81-86 +6 +1,061,888 +1024 x 2 x 2 +16 kB", folded)
+    assert len(folded.splitlines()) == 1 + 14 + 1
+
+
+def test_layers_of_a_transformer(tlcompare):
+    """Of what only moves numbers no layer is made, and it says so; stages keep their names."""
+    table = tlcompare("layers", "timm:test_vit", "--image-size", 64).stdout
+    assert re.search(r"blocks\.5 +55-64 .* 17 x 64 +4 kB", table)
+    assert "Not counted, since they only move numbers: 18 getitem, 12 reshape" in table
+    assert "Stages, which can be named too: conv2, conv3" in tlcompare("layers", "resnet50", "--image-size", 32).stdout
+
+
+def test_models(tlcompare):
+    rows = {row["model"]: row for row in json.loads(tlcompare("models", "timm:test_vit?", "--json").stdout)}
+    assert set(rows) == {"timm:test_vit2", "timm:test_vit3", "timm:test_vit4"}
+    vit = rows["timm:test_vit2"]
+    assert (vit["layers"], vit["blocks"], vit["image_size"]) == (102, 10, 160)
+    assert vit["default_weights"] == "to download"
+    shown = tlcompare("models").stdout
+    assert re.search(r"efficientnet_lite0 +224 +141 +18 +3,371,008 +here", shown)
+    assert "torchvision:NAME, timm:NAME" in shown
+    many = tlcompare("models", "timm:vit_*").stdout
+    assert re.search(r"timm:vit_tiny_patch16_224 +224 +to download", many)
+    assert "of 40 or fewer, layers and weights are counted" in many
+    gone = tlcompare("models", "resnet5000")
+    assert (gone.exit_code, 'no backbone matches "resnet5000"' in gone.output) == (2, True)
 
 
 def test_plan(tlcompare):
@@ -28,11 +55,16 @@ def test_plan(tlcompare):
     made = json.loads(result.stdout)
     assert made["trainable_parameters"] == 22_073_349
     assert made["features"]["after"]
+    assert made["footprint"]["memory_mb"] > made["footprint"]["weights_mb"] > 90
     assert made["features"]["seconds"] < made["features"]["seconds_without"]
     table = tlcompare("plan", "--model", "mobilenet", "--unfreeze", 30, "--classes", 5, "--image-size", 32).stdout
     assert "2,400,773 of 3,212,101" in table
     assert "block9.dw_bn" in table
     assert "cut                after block9.dw_conv" in table
+    assert re.search(r"operations         .* GFLOPs to classify an image, .* to train on it from the cut", table)
+    assert re.search(
+        r"memory             \d+ MB: 13 weights, 29 gradients and AdamW, \d+ activations of 32 images", table
+    )
     assert re.search(r"features           kept after block\d.*: .* ms to read instead of .* ms to compute", table)
     everything = tlcompare("plan", "--model", "mobilenet", "--unfreeze", "all", "--classes", 5, "--image-size", 32)
     assert "features           none are kept" in everything.stdout

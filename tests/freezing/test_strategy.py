@@ -155,3 +155,32 @@ def test_resnet50_counts_as_keras_does(layer_list):
     different = {n for n in range(169) if ours[n] != theirs[n]}
     assert different
     assert different <= within
+
+
+@pytest.mark.parametrize(
+    ("backbone", "unfreeze", "layers", "blocks"),
+    [
+        ("resnet50", "conv5.2", 10, ("conv5",)),
+        ("resnet50", "conv4.5-conv5", 42, ("conv4", "conv5")),
+        ("resnet50", "conv4.4-conv5.0", 32, ("conv4", "conv5")),
+        ("resnet50", "conv3+conv5.1", 52, ("conv3", "conv5")),
+        ("efficientnet_lite0", "block6.3-top", 20, ("block6", "block7", "top")),
+        ("timm:convnext_atto", "stages.2.5-stages.3", 23, ("stages.2", "stages.3")),
+    ],
+)
+def test_blocks_inside_stages_have_names_too(layer_list, backbone, unfreeze, layers, blocks):
+    plan = make_plan(layer_list(backbone), unfreeze, 5)
+    assert (len(plan.layers), plan.blocks) == (layers, blocks)
+
+
+def test_a_stage_is_its_blocks(layer_list):
+    listed = layer_list("resnet50")
+    assert len(listed.inner_blocks) == 1 + 3 + 4 + 6 + 3
+    assert make_plan(listed, "conv4.0-conv4.5", 5).essence == make_plan(listed, "conv4", 5).essence
+    with pytest.raises(StrategyError, match=r'Did you mean "conv4.5"'):
+        make_plan(listed, "conv4.55", 5)
+
+
+def test_norm_free_networks_have_no_norms(layer_list):
+    with pytest.raises(StrategyError, match='"bn" matches no layer'):
+        make_plan(layer_list("timm:nf_resnet26"), "bn", 5)

@@ -27,6 +27,15 @@ def test_depths_at_the_edges_of_blocks(mobilenet):
     assert found == ["frozen", "block13", *(f"block{n}-block13" for n in range(12, 0, -1)), "all"]
 
 
+def test_depths_at_the_edges_of_blocks_inside_stages(lite):
+    found = list(dict.fromkeys(tail(lite, n / 200, "block") for n in range(201)))
+    assert len(found) == 1 + len(lite.inner_blocks) == 19
+    assert found[:4] == ["frozen", "top", "block7-top", "block6.3-top"]
+    assert found[-3:] == ["block2-top", "block1-top", "all"]
+    for text in found[1:-1]:
+        assert make_plan(lite, text, 2).layers[0].inner in lite.inner_blocks
+
+
 def test_subsets_of_blocks(mobilenet):
     assert some_blocks(mobilenet, []) == "frozen"
     assert some_blocks(mobilenet, mobilenet.blocks) == "all"

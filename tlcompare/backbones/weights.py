@@ -152,7 +152,7 @@ def load_weights(
     *,
     classifier: bool = False,
     rename: Callable[[StateDict, nn.Module], StateDict] | None = None,
-    hint: str = "Give the --model it was made for, or another file.",
+    size_hint: str = "",
 ) -> str:
     """Fill `network` in place.
 
@@ -162,7 +162,7 @@ def load_weights(
         source: where the default weights are published.
         classifier: whether the network ends in a classifier, which may differ since it comes off.
         rename: from published weights to the network's.
-        hint: what to do if they are of another network.
+        size_hint: what to do if they are for another size of image.
 
     Returns:
         What was loaded, for the record.
@@ -191,6 +191,8 @@ def load_weights(
     if misfit and (inner := _unwrapped(state, needed, path.name)):
         state, misfit = inner, ""
     if misfit:
+        other = "Give the --model it was made for, or another file."
+        hint = size_hint if size_hint and "has shape" in misfit else other
         raise WeightsError(f"{path.name} does not fit this backbone: {misfit}", hint)
     network.load_state_dict({name: state[name] for name in needed if name in state}, strict=False)
     return shown
