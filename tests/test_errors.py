@@ -111,6 +111,9 @@ TRIGGERS = {
         layers torchvision:resnet19
         layers timm:resnet51
         layers timm:resnet50.nobody
+        layers torchvision:vit_b_32 --image-size 65
+        layers torchvision:squeezenet1_1 --image-size 16
+        models resnet5000
         train --data photos --model timm:test_resnet --weights gone.pth
         train --data photos --model timm:test_resnet --weights notes.txt
         train --data photos --model timm:test_resnet --weights damaged.safetensors
@@ -195,6 +198,7 @@ TRIGGERS = {
         sweep --name proved # another process runs it
         sweep --name proved # another tracking store
         sweep --name proved # its run was deleted in MLflow
+        sweep --name proved # its layers were counted otherwise when it was begun
         {SWEEP} --name newer # another process makes it meanwhile
         {SWEEP} --name ruined --trials 5 {RUINOUS}
         {SWEEP} --space recipe --sampler gp --epochs 4
@@ -466,6 +470,23 @@ def deleted_run(patch, served, url):
 
 
 @contextlib.contextmanager
+def counted_otherwise(patch, served, url):
+    """A trial that trained one weight more than its strategy does now."""
+
+    def change(by):
+        with contextlib.closing(sqlite3.connect("mlflow.db")) as database, database:
+            database.execute(
+                "UPDATE params SET value = CAST(value AS INTEGER) + ? WHERE key = 'trainable_parameters' "
+                "AND run_uuid IN (SELECT run_uuid FROM tags WHERE key = 'mlflow.parentRunId' AND value = ?)",
+                (by, sweep_run("proved").run_id),
+            )
+
+    change(1)
+    yield
+    change(-1)
+
+
+@contextlib.contextmanager
 def moved_images(patch, served, url):
     Path("moved").rename("elsewhere")
     yield
@@ -520,6 +541,7 @@ CIRCUMSTANCES = {
     "a store that stops answering": breaking("tlcompare.tracking.reading", "_search", gone),
     "its images lie elsewhere now": moved_images,
     "its run was deleted in MLflow": deleted_run,
+    "its layers were counted otherwise when it was begun": counted_otherwise,
     "the project was renamed": renamed_project,
     "without a compiler": no_compiler,
     "too little memory for the optimizer": no_memory_to_step,
@@ -854,16 +876,13 @@ def given(image):
     return lambda patch, names: load_model(names["MODEL"]).table([image])
 
 
-class Loose(nn.Module):
-    """A network with a weight of which only the sum enters."""
-
-    def __init__(self):
-        super().__init__()
-        self.convolution = nn.Conv2d(3, 4, 3)
-        self.loose = nn.Parameter(torch.ones(2))
+class Partly(nn.Module):
+    """A network that changes a tensor through a part of it."""
 
     def forward(self, x):
-        return self.convolution(x).mean((2, 3)) * self.loose.sum()
+        x = x + 1
+        x[:, 0].add_(x[:, 1])
+        return x.mean((2, 3))
 
 
 class Branching(nn.Module):
@@ -899,8 +918,8 @@ CALLS = {
     "a network that branches": lambda patch, names: trace(
         replace(get_backbone("timm:test_resnet"), name="mine"), Branching()
     ),
-    "a network with a weight that is in none of its layers": lambda patch, names: trace(
-        replace(get_backbone("timm:test_resnet"), name="mine"), Loose()
+    "a network that changes a part of a tensor in place": lambda patch, names: trace(
+        replace(get_backbone("timm:test_resnet"), name="mine"), Partly()
     ),
 }
 HEAD = """# Errors

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 
 import torch
@@ -69,7 +70,7 @@ def matching(pattern: str) -> list[str]:
     return found
 
 
-def rows(models: list[str], progress: Callable[[int, int], None]) -> list[ModelRow]:
+def rows(models: Sequence[str], progress: Callable[[int, int], None]) -> list[ModelRow]:
     """What is known of these; up to 40 are counted, which is remembered. The largest are not traced.
 
     Args:
@@ -84,7 +85,7 @@ def rows(models: list[str], progress: Callable[[int, int], None]) -> list[ModelR
         if len(models) <= MOST_COUNTED:
             progress(number, len(models))
             key = {"model": model, "tlcompare": __version__} | {p: version(p) for p in ("torch", "torchvision", "timm")}
-            counted = measured_once("listed", key, lambda name=model: _count(name))
+            counted = measured_once("listed", key, partial(_count, model))
         found.append(
             ModelRow(
                 model=model,
@@ -117,7 +118,3 @@ def _count(model: str) -> dict[str, int | str]:
 
 def _number(value: int | str | None) -> int | None:
     return value if isinstance(value, int) else None
-
-
-def as_dicts(found: list[ModelRow]) -> list[dict[str, object]]:
-    return [asdict(row) for row in found]

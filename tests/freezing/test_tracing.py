@@ -173,6 +173,21 @@ def test_where_two_tensors_flow_both_are_cut_side_by_side():
     torch.testing.assert_close(everything(x), whole)
 
 
+def test_a_weight_of_which_only_a_summary_enters_has_a_layer_too():
+    class Loose(InPlace):
+        def __init__(self):
+            super().__init__()
+            self.loose = nn.Parameter(torch.ones(2))
+            self.idle = nn.Parameter(torch.ones(2)) if self.loose is not None else None
+
+        def forward(self, x):
+            return super().forward(x) * self.loose.softmax(0).sum() if self.idle is not None else x
+
+    layers = listed(Loose())
+    assert layers.layers[-1].parameters == ("loose",)
+    assert make_plan(layers, "all", 2).backbone_parameters == layers.weights == 3 * 4 * 9 + 4 + 1 + 2
+
+
 @pytest.mark.parametrize("images", [1, 4])
 def test_a_traced_network_takes_any_number_of_images(images):
     layers = listed(Tokens())

@@ -60,9 +60,7 @@ def record(network: nn.Module, size: int) -> tuple[fx.Graph, nn.Module, dict[str
     tracer = _Tracer(size)
     with torch.no_grad():
         graph = tracer.trace(copy)
-    for node in (tracer.batch.node, tracer.device.node):
-        if not node.users:
-            graph.erase_node(node)
+    graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
     return graph, copy, tracer.parts
 
 

@@ -11,7 +11,6 @@ from functools import cached_property
 from torch import fx, nn
 
 from tlcompare.backbones.registry import Backbone, get_backbone
-from tlcompare.errors import BackboneError
 from tlcompare.freezing._packing import pack_between
 from tlcompare.freezing._tracer import Part
 from tlcompare.freezing._tracing import module_of, name_at, operation_at, output_of, trace_features
@@ -180,11 +179,6 @@ def _describe(
                 sizes=tuple(sizes[p] for p in parameters),
                 shape=operation.shape,
             )
-        )
-    if lost := {name for name, _ in traced.named_parameters()} - owned:
-        raise BackboneError(
-            f'"{backbone.name}" has weights that belong to no layer, such as "{min(lost)}"',
-            "They could not be unfrozen; take another backbone.",
         )
     return tuple(layers), tuple(f.node.name for f in found)
 

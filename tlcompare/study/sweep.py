@@ -106,10 +106,7 @@ def _run(studies: Studies, study: optuna.Study, plan: Plan, cuts: Mapping[str, t
     trials = Trials(ledger, plan, _precision(study, plan), kept, view.say)
     with ExitStack() as beginning:
         beginning.enter_context(undivided())
-        if parent := study.user_attrs.get(_PARENT):
-            require_same_layers(plan.search.layers, trials_of(parent), name)
-            require_same_search(plan.search, ledger.trials(), name)
-        log = _open_log(study, plan, view)
+        log = _open_log(study, plan, ledger, view)
         coordinator = Coordinator(trials, Runs(log.run_id, name, "trial"), view)
         with _ending(log, studies), coordinator.unfinished(command):
             beginning.close()
@@ -156,14 +153,23 @@ def _precision(study: optuna.Study, plan: Plan) -> dict[str, str]:
     return chosen
 
 
-def _open_log(study: optuna.Study, plan: Plan, view: View) -> SweepLog:
-    """The sweep's run, which goes on if it has one already."""
+def _open_log(study: optuna.Study, plan: Plan, ledger: Ledger, view: View) -> SweepLog:
+    """The sweep's run, which goes on if it has one already.
+
+    Raises:
+        StudyError: strategies do not mean any more what they meant in it.
+    """
     name, kept = study.study_name, study.user_attrs.get(_PARENT)
     if kept is None:
         log = open_sweep(name, study.user_attrs["id"], resolve(plan.definition.options))
         study.set_user_attr(_PARENT, log.run_id)
         return log
-    log = reopen_sweep(kept, name)
+
+    def check() -> None:
+        require_same_layers(plan.search.layers, trials_of(kept), name)
+        require_same_search(plan.search, ledger.trials(), name)
+
+    log = reopen_sweep(kept, name, check)
     if warning := warning_if_opened(sweep_run(name)):
         view.say(warning)
     return log

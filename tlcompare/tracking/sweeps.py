@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -58,8 +58,8 @@ def open_sweep(name: str, study_id: str, config: RunConfig) -> SweepLog:
         return SweepLog(made[0].info.run_id if made else new_run(experiment, name, tags))
 
 
-def reopen_sweep(run_id: str, name: str) -> SweepLog:
-    """The run of a sweep that goes on.
+def reopen_sweep(run_id: str, name: str, check: Callable[[], None]) -> SweepLog:
+    """The run of a sweep that goes on, if `check`, which is called when it was found, does not raise.
 
     Raises:
         TrackingError: this store does not have it, or not its files, or it was deleted.
@@ -83,6 +83,7 @@ def reopen_sweep(run_id: str, name: str) -> SweepLog:
                 f"Restore it: mlflow runs restore --run-id {run_id}; or begin a sweep with another --name.",
             )
         require_files_of(run_id)
+        check()
         client().update_run(run_id, status="RUNNING")
         if opened is None:
             return SweepLog(run_id)
