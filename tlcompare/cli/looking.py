@@ -26,26 +26,25 @@ def models(pattern: str | None, as_json: bool) -> None:
     tlcompare models dinov2
     tlcompare models 'timm:convnext*'
     """
-    from tlcompare import catalogue
+    from tlcompare.backbones.registry import BUILT_IN
+    from tlcompare.catalogue import MOST_COUNTED, matching, rows
     from tlcompare.progress import reporting
 
-    named = catalogue.matching(pattern) if pattern else list(catalogue.BUILT_IN)
+    named = matching(pattern) if pattern else BUILT_IN
     with reporting(0) as reporter:
-        found = catalogue.rows(named, lambda done, total: reporter.counting("tracing networks", done, total))
+        found = rows(named, lambda done, total: reporter.counting("tracing networks", done, total))
+    listed = [asdict(row) for row in found]
     if as_json:
-        click.echo(json.dumps(catalogue.as_dicts(found)))
+        click.echo(json.dumps(listed))
         return
-    listed = [row for row in catalogue.as_dicts(found) if row.pop("problem") in ("", None)]
-    _print_table(listed)
+    _print_table([{n: v for n, v in row.items() if n != "problem"} for row in listed if not row["problem"]])
     for row in found:
         if row.problem:
             click.echo(row.problem)
     if not pattern:
         click.echo("and torchvision:NAME, timm:NAME: give a part of a name, such as dinov2")
-    elif len(named) > catalogue.MOST_COUNTED:
-        click.echo(
-            f"{len(named)} match; of {catalogue.MOST_COUNTED} or fewer, layers, blocks and weights are shown too"
-        )
+    elif len(named) > MOST_COUNTED:
+        click.echo(f"{len(named)} match; of {MOST_COUNTED} or fewer, layers and weights are counted")
 
 
 @click.command()
