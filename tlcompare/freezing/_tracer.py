@@ -23,6 +23,8 @@ _IN_PLACE = {
     operator.itruediv: operator.truediv,
 }
 
+_PLAIN = (int, float, str, type(None))
+
 UNTRACEABLE = (
     fx.proxy.TraceError,
     RuntimeError,
@@ -157,6 +159,7 @@ class _Tracer(fx.Tracer):
         self._computing: dict[str, tuple[int, ...]] | None = None
         self._tensors: dict[str, Tensor] = {}
         self._names: dict[int, str] = {}
+        self._changes: list[tuple[_Known, fx.Node, tuple[Any, ...]]] = []
         self.parts: dict[str, tuple[Part, ...]] = {}
 
     def create_args_for_root(self, root_fn: Callable[..., Any], is_module: bool, concrete_args: Any = None) -> Any:
@@ -188,7 +191,7 @@ class _Tracer(fx.Tracer):
 
     def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
         node = super().create_node(*args, **kwargs)
-        node.meta |= {"pixels": False, "tensor": False, "rows": 0, "shape": ()}
+        node.meta |= {"pixels": False, "rows": 0, "shape": ()}
         return node
 
     def create_proxy(
@@ -210,8 +213,9 @@ class _Tracer(fx.Tracer):
         node.meta["pixels"] = kind == "placeholder" or (
             not reads and any(n.meta["pixels"] for n in node.all_input_nodes)
         )
-        describe(node, values)
+        _describe(node, values)
         if changed is not None:  # whoever has what is changed in place has the new value from now on
+            self._changes.append((changed, changed.node, changed.values))
             changed.node, changed.values = node, values
         return proxy
 
@@ -232,14 +236,11 @@ class _Tracer(fx.Tracer):
             self._computing = before
 
     def _called(self, path: str, module: nn.Module, args: Any, kwargs: Any) -> Any:
-        assert self._computing is not None
+        done: dict[str, tuple[int, ...]] = {}
+        self._computing = done
         value = module(*args, **kwargs)
         if module in self._closed:
-            done = dict(self._computing)
-            silent = {f"{path}.{n}".rstrip(".") for n, m in module.named_modules() if m._parameters}
-            whole = [p for p, m in self.root.named_modules() if is_one_operation(m)]
-            covered = (*done, *(f"{p}." for p in whole))
-            done |= {p: () for p in sorted(silent) if p not in done and not p.startswith(covered)}
+            done |= {owner: () for owner in _owners(path, module) if owner not in done}
             self.parts[path] = tuple(Part(p, shape) for p, shape in done.items())
         return value
 
@@ -256,15 +257,18 @@ class _Tracer(fx.Tracer):
     def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         if self._computing is not None:
             return self._computed(m, forward, args, kwargs)
-        last, stack = next(reversed(self.graph.nodes)), self.module_stack.copy()
+        last, stack, changes = next(reversed(self.graph.nodes)), self.module_stack.copy(), len(self._changes)
         try:
             return super().call_module(m, forward, args, kwargs)
         except UNTRACEABLE:
             if m in self._closed:
                 raise
             self._closed.add(m)
-            while (node := next(reversed(self.graph.nodes))) is not last:
-                self.graph.erase_node(node)
+            while len(self._changes) > changes:
+                changed, node, values = self._changes.pop()
+                changed.node, changed.values = node, values
+            while (made := next(reversed(self.graph.nodes))) is not last:
+                self.graph.erase_node(made)
             self.module_stack = stack
             return super().call_module(m, forward, args, kwargs)
 
@@ -280,14 +284,23 @@ class _Tracer(fx.Tracer):
         return value
 
 
-def describe(node: fx.Node, values: tuple[Any, ...]) -> None:
+def _owners(path: str, module: nn.Module) -> Iterator[str]:
+    """Paths of the operations and other modules in a module that have weights of their own."""
+    if is_one_operation(module):
+        yield from [path] if any(True for _ in module.parameters()) else []
+        return
+    yield from [path] if module._parameters else []
+    for name, child in module.named_children():
+        yield from _owners(f"{path}.{name}", child)
+
+
+def _describe(node: fx.Node, values: tuple[Any, ...]) -> None:
     """Note in a node's meta what its value looks like, from its values for both batches."""
     first = [v[0] if isinstance(v, tuple | list) and v else v for v in values]
     tensor = all(isinstance(v, Tensor) for v in first)
-    node.meta["tensor"] = all(isinstance(v, Tensor) for v in values)
     node.meta["shape"] = tuple(first[0].shape[1:]) if tensor and first[0].dim() else ()
     node.meta["rows"] = 0
-    if node.meta["tensor"] and all(v.dim() > 1 and v.is_floating_point() for v in values):
+    if all(isinstance(v, Tensor) and v.dim() > 1 and v.is_floating_point() for v in values):
         times = {len(v) / batch for v, batch in zip(values, _BATCHES, strict=True)}
         node.meta["rows"] = int(max(times)) if len(times) == 1 and max(times).is_integer() else 0
 
@@ -305,9 +318,7 @@ def _out_of_place(target: Any, args: Any) -> tuple[_Known | None, Any]:
 
 def _is_plain(value: Any) -> bool:
     """Whether it holds nothing but numbers, words and None."""
-    return (
-        all(map(_is_plain, value)) if isinstance(value, tuple | list) else isinstance(value, int | float | str | None)
-    )
+    return all(map(_is_plain, value)) if isinstance(value, tuple | list) else isinstance(value, _PLAIN)
 
 
 def _concrete(argument: Any, run: int) -> Any:
