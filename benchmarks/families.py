@@ -194,7 +194,7 @@ def _row(f: Finding) -> str:
 
 
 def _page(findings: Sequence[Finding]) -> str:
-    uncut = "".join(f"- `{f.name}`: {', '.join(f'`{b}`' for b in f.uncut)}\n" for f in findings if f.uncut)
+    uncut = "".join(f"- `{f.name}`: before {_some(f.uncut)}\n" for f in findings if f.uncut)
     sizes = "".join(
         f"- `{f.name}`: {'; '.join(f'{size}: {_brief(problem)}' for size, problem in f.sizes.items() if problem)}\n"
         for f in findings
@@ -212,8 +212,8 @@ Made by `python -m benchmarks.families`; what was found is looked at for the sma
   flow, up to four are kept side by side.
 - **Last two blocks**: the layer after which the plan that unfreezes them is cut. Nothing with weights lies between it
   and them, unless it says *early*: then some frozen layers are computed in every epoch.
-- **Sizes** of image, of {", ".join(map(str, SIZES))} and its own up to {_LARGEST}, for which it can be built, and for
-  which its published weights can be used, their position embeddings resampled as the library does.
+- **Sizes** of image, of {", ".join(map(str, SIZES))} and its own up to {_LARGEST}, for which it can be built and its
+  published weights can be used, their position embeddings resampled as the library does.
 - **Norms**: `bn` trains what a walk over the network's norm modules finds. **All**: `all` trains every weight.
   **Same**: what lies before the cut of the last two blocks and what lies behind it give what the whole network gives.
 
@@ -223,14 +223,19 @@ Made by `python -m benchmarks.families`; what was found is looked at for the sma
 
 ## Boundaries without a cut
 
-Dense networks hand every layer to all that follow: dozens of tensors flow. CoaT's position encodings are modules of
-their own that are used inside the blocks after them. EfficientViM has weights, for its classifier alone, that take no
-part in its features.
+Dense networks hand every layer to all that follow: dozens of tensors flow. Position encodings that are modules of their
+own, and are used inside the blocks after them, are no place to cut. EfficientViM has weights, for its classifier alone,
+that take no part in its features: `all` leaves them as they are.
 
 {uncut}
 ## Sizes that do not work
 
 {sizes}"""
+
+
+def _some(blocks: Sequence[str]) -> str:
+    more = f" and {len(blocks) - 4} others" if len(blocks) > 4 else ""
+    return ", ".join(f"`{b}`" for b in blocks[:4]) + more
 
 
 def _brief(problem: str) -> str:

@@ -17,7 +17,13 @@ QUICK = (
     "timm:vit_small_patch16_dinov3",
     "timm:xcit_nano_12_p16_224",
 )
-WITHOUT_CUTS = {"torchvision:densenet121", "timm:densenet121", "timm:coat_tiny", "timm:selecsls42"}
+WITHOUT_CUTS = {
+    "torchvision:densenet121",
+    "timm:densenet121",
+    "timm:coat_tiny",
+    "timm:selecsls42",
+    "timm:vit_srelpos_small_patch16_224",
+}
 UNUSED_WEIGHTS = {"timm:efficientvim_m1"}
 
 
