@@ -11,7 +11,7 @@ from importlib.metadata import version
 import torch
 
 from tlcompare import __version__
-from tlcompare.backbones.registry import BUILT_IN, get_backbone
+from tlcompare.backbones.registry import BUILT_IN, Backbone, get_backbone
 from tlcompare.errors import BackboneError, did_you_mean
 from tlcompare.freezing.layers import trace
 from tlcompare.machine.measured import measured_once
@@ -102,18 +102,33 @@ def rows(models: Sequence[str], progress: Callable[[int, int], None]) -> list[Mo
 
 def _count(model: str) -> dict[str, int | str]:
     backbone = get_backbone(model)
-    with torch.device("meta"):
-        network = backbone.build()
-    weights = sum(p.numel() for p in network.parameters())
+    weights = _weights(backbone)
     if weights > _LARGEST:
         return {"weights": weights}
+    sizes = [backbone.preprocessing.size]
+    if sizes[0] > _LARGE_IMAGE:  # transformers have the same layers for smaller images, in a fraction of the time
+        sizes.insert(0, 224)
+    problem = ""
+    for size in sizes:
+        at = backbone.at_size(size)
+        try:
+            layers = trace(at, at.build())
+        except BackboneError as e:
+            problem = e.what
+            continue
+        own = weights if at.own_size else layers.weights
+        return {"layers": len(layers.layers), "blocks": len(layers.inner_blocks), "weights": own}
+    return {"weights": weights, "problem": problem}
+
+
+def _weights(backbone: Backbone) -> int:
+    """Numbers in all weights of the network as it is built, counted without making them where it lets us."""
     try:
-        # Transformers made for large images have the same layers for smaller ones, in a fraction of the time.
-        backbone = backbone.at_size(224) if backbone.preprocessing.size > _LARGE_IMAGE else backbone
-        layers = trace(backbone, backbone.build())
-    except BackboneError as e:
-        return {"weights": weights, "problem": e.what}
-    return {"layers": len(layers.layers), "blocks": len(layers.inner_blocks), "weights": layers.weights}
+        with torch.device("meta"):
+            network = backbone.build()
+    except NotImplementedError:  # it looks at its weights when it makes them
+        network = backbone.build()
+    return sum(p.numel() for p in network.parameters())
 
 
 def _number(value: int | str | None) -> int | None:

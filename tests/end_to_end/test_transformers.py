@@ -41,7 +41,7 @@ def test_what_is_frozen_is_computed_once(tlcompare, digits, model, size, last_tw
     options = ("--data", digits, "--model", model, "--image-size", size, "--unfreeze", text, "--augment", "none")
     kept, plain = (trained(tlcompare, *options, "--cache-gb", gb) for gb in (20, 0))
     images = sum(int(kept.data.params[f"{part}_images"]) for part in ("train", "val"))
-    frozen_passes = {"all": (0, 0)}.get(unfreeze, (images, 2 * images))
+    frozen_passes = {"all": (0, 0), "frozen": (images, images), "last two": (images, 2 * images)}[unfreeze]
     assert (kept.data.metrics["cost/prefix_images"], plain.data.metrics["cost/prefix_images"]) == frozen_passes
     for metric in ("train/loss", "val/log_loss"):
         assert kept.data.metrics[metric] == pytest.approx(plain.data.metrics[metric], rel=0.01)

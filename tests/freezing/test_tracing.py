@@ -8,9 +8,10 @@ from torch import nn
 
 from tlcompare.backbones.registry import Backbone
 from tlcompare.data.images import Preprocessing
+from tlcompare.freezing.digest import frozen_state
 from tlcompare.freezing.graph import FEATURES, between, cut_points, latest_cut
 from tlcompare.freezing.layers import trace
-from tlcompare.freezing.strategy import make_plan
+from tlcompare.freezing.strategy import make_plan, set_training
 
 
 def listed(network, size=16):
@@ -227,3 +228,76 @@ def test_cuts_before_all_that_trains():
     for x in layers.layers:
         if x.parameters:
             assert latest_cut(layers, {x.name}).number < x.number
+
+
+class Guarded(Branching):
+    """Of its parts, the norm has statistics, and there is a dropout."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.drop = nn.BatchNorm1d(16), nn.Dropout(0.5)
+
+    def forward(self, x, waves, batch, side):
+        return super().forward(self.drop(x), waves, batch, side)
+
+
+def test_of_a_module_that_cannot_be_opened_only_the_parts_that_are_chosen_train():
+    class Network(Tokens):
+        def __init__(self):
+            super().__init__()
+            self.blocks[1] = Guarded()
+
+    layers = listed(Network())
+    modes = {}
+    for unfreeze in ("re:blocks\\.1", "re:blocks\\.1\\.norm", "all"):
+        plan = make_plan(layers, unfreeze, 2)
+        set_training(layers, plan)
+        parts = ("norm", "fc", "drop")
+        modes[unfreeze] = [layers.network.get_submodule(f"blocks.1.{p}").training for p in parts]
+        moving = "blocks.1.norm.running_mean" not in frozen_state(layers, plan)
+        assert moving == modes[unfreeze][0]
+    assert modes == {
+        "re:blocks\\.1": [False, False, False],
+        "re:blocks\\.1\\.norm": [True, False, False],
+        "all": [True, True, True],
+    }
+
+
+def test_tensors_that_are_not_in_the_order_of_the_images_are_no_place_to_cut():
+    class Doubled(TwoStreams):
+        def forward(self, x):
+            whole = self.embed(x)
+            both = torch.cat([whole, whole.flip(2)]).flatten(2)[..., :2]
+            for block in self.blocks:
+                whole, both = block.norm(block.conv(whole)) + both.mean(), block.fc(both)
+            return whole.mean((2, 3)) + both.reshape(2, whole.shape[0], -1).mean((0, 2))[:, None]
+
+    layers = listed(Doubled())
+    assert not [c for c in cut_points(layers) if "pack" in c.node]
+
+
+def test_a_weight_that_two_layers_share_is_the_first_ones():
+    class Tied(Tokens):
+        def __init__(self):
+            super().__init__()
+            self.blocks[1].fc1.weight = self.blocks[0].fc1.weight
+
+    layers = listed(Tied())
+    plan = make_plan(layers, "blocks.0", 2)
+    assert "blocks.0.fc1.weight" in plan.parameters
+    assert not [n for n in make_plan(layers, "blocks.1", 2).parameters if n.endswith("fc1.weight")]
+    assert make_plan(layers, "all", 2).backbone_parameters == layers.weights
+
+
+def test_statistics_of_a_norm_without_weights_move_too():
+    class Plain(InPlace):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.last = nn.BatchNorm2d(4, affine=False), nn.Conv2d(4, 4, 1)
+
+        def forward(self, x):
+            return self.last(self.norm(self.conv(x)))
+
+    layers = listed(Plain())
+    assert [x.operation for x in layers.layers[-3:]] == ["conv", "norm", "conv"]
+    assert make_plan(layers, "2", 2).cut.after == "conv"

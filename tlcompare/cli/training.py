@@ -35,8 +35,8 @@ def train(config_file: str | None, **options: str | None) -> None:
     given = {name: value for name, value in options.items() if value is not None}
     saved, earlier = _from_config(config_file)
     config = resolve(saved, given)
-    if earlier and "data" in given:
-        earlier = replace(earlier, digest="")
+    if earlier and {"data", "model", "image_size"} & set(given):
+        earlier = replace(earlier, digest="" if "data" in given else earlier.digest, trained=0)
 
     from tlcompare.data.sources import require_known
 

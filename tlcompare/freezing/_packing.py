@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, fx
 
+_IMAGES = 2
 _MOST = 4
 """Tensors that a cut may hold: high-resolution networks have four; dense ones, with dozens, are not worth it."""
 
@@ -40,8 +42,9 @@ def packed_in(node: fx.Node) -> tuple[fx.Node, fx.Node] | None:
     return packed, packed.all_input_nodes[index]
 
 
-def pack_between(network: fx.GraphModule, beginnings: Sequence[str]) -> None:
-    """Make a cut possible before each of these nodes, where up to four tensors flow."""
+def pack_between(network: fx.GraphModule, beginnings: Sequence[str], size: int) -> None:
+    """Make a cut possible before each of these nodes, where up to four tensors flow; for images of this side."""
+    by_image: set[str] | None = None
     for name in beginnings:
         nodes = list(network.graph.nodes)
         order = {n: i for i, n in enumerate(nodes)}
@@ -51,6 +54,10 @@ def pack_between(network: fx.GraphModule, beginnings: Sequence[str]) -> None:
         rows = [n.meta["rows"] for n in alive]
         if not 2 <= len(alive) <= _MOST or 0 in rows or 1 not in rows:
             continue
+        if max(rows) > 1:
+            by_image = _sorted_by_image(network, size) if by_image is None else by_image
+            if not all(n.name in by_image for n in alive if n.meta["rows"] > 1):
+                continue
         sizes = [n.meta["rows"] * math.prod(n.meta["shape"]) for n in alive]
         with network.graph.inserting_before(nodes[place]):
             packed = network.graph.call_function(pack, tuple(alive))
@@ -61,6 +68,25 @@ def pack_between(network: fx.GraphModule, beginnings: Sequence[str]) -> None:
                 for user in later[node]:
                     user.replace_input_with(node, taken)
     network.recompile()
+
+
+def _sorted_by_image(network: fx.GraphModule, size: int) -> set[str]:
+    """Nodes whose rows are those of the first image, then those of the second, and so on."""
+    seen: list[dict[str, Tensor]] = []
+
+    class Watched(fx.Interpreter):
+        def run_node(self, n: fx.Node) -> Any:
+            value = super().run_node(n)
+            if n.meta["rows"] > 1:
+                seen[-1][n.name] = value.reshape(_IMAGES, -1)
+            return value
+
+    x = torch.rand(_IMAGES, 3, size, size, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        for images in (x, x.flip(0)):
+            seen.append({})
+            Watched(network).run(images)
+    return {name for name, rows in seen[0].items() if torch.allclose(rows.flip(0), seen[1][name], rtol=1e-3, atol=1e-4)}
 
 
 def _reads(user: fx.Node) -> bool:

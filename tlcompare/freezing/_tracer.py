@@ -32,6 +32,7 @@ UNTRACEABLE = (
     ValueError,
     LookupError,
     NameError,
+    ArithmeticError,
     AssertionError,
     AttributeError,
 )

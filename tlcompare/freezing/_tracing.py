@@ -11,7 +11,9 @@ from tlcompare.backbones.registry import Backbone
 from tlcompare.errors import BackboneError
 from tlcompare.files import first_line
 from tlcompare.freezing._tracer import UNTRACEABLE, Part, record
-from tlcompare.freezing.operations import operation_of
+from tlcompare.freezing.operations import never_drops, operation_of
+
+_NOISE = 1e-4
 
 
 def trace_features(backbone: Backbone, network: nn.Module) -> tuple[fx.GraphModule, dict[str, tuple[Part, ...]]]:
@@ -32,7 +34,9 @@ def trace_features(backbone: Backbone, network: nn.Module) -> tuple[fx.GraphModu
         _split_fused_norms(traced)
         _make_pure(traced)
         with torch.inference_mode():
-            same = torch.allclose(traced(x), deepcopy(network)(x), rtol=1e-4, atol=1e-6, equal_nan=True)
+            wanted = deepcopy(network)(x)
+            noise = _NOISE * float(wanted.nan_to_num().abs().max())
+            same = torch.allclose(traced(x), wanted, rtol=_NOISE, atol=noise, equal_nan=True)
     except UNTRACEABLE as e:
         if backbone.own_size:
             raise BackboneError(
@@ -149,10 +153,7 @@ def _make_pure(traced: fx.GraphModule) -> None:
 
 def _does_nothing(traced: fx.GraphModule, node: fx.Node) -> bool:
     module = module_of(traced, node)
-    if module is None or isinstance(module, nn.Identity):
-        return module is not None
-    chance = getattr(module, "p", getattr(module, "drop_prob", None))
-    return chance == 0 and operation_at(traced, node) == "dropout"
+    return module is not None and (isinstance(module, nn.Identity) or never_drops(module))
 
 
 def _end_in_vector(traced: fx.GraphModule, backbone: Backbone) -> None:

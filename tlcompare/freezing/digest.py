@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from tlcompare.freezing.layers import LayerList
+from tlcompare.freezing.operations import is_one_operation
 from tlcompare.freezing.strategy import FreezePlan
 
 
 def frozen_state(layers: LayerList, plan: FreezePlan) -> dict[str, Tensor]:
     """Every weight of the backbone that does not train and every buffer of layers that do not train as a whole."""
-    moving = tuple(f"{layer.module}." for layer in layers.layers if layer.module and layer.name in plan.whole)
+    whole = (layer.module for layer in layers.layers if layer.module and layer.name in plan.whole)
+    moving = tuple(f"{m}." for m in whole if is_one_operation(layers.network.get_submodule(m)))
     buffers = {name for name, _ in layers.network.named_buffers()}
     return {
         name: tensor

@@ -15,7 +15,7 @@ from tlcompare.freezing._packing import pack_between
 from tlcompare.freezing._tracer import Part
 from tlcompare.freezing._tracing import module_of, name_at, operation_at, output_of, trace_features
 from tlcompare.freezing.blocks import NO_BLOCK, Place, name_blocks
-from tlcompare.freezing.operations import PLUMBING, is_one_operation, operation_of
+from tlcompare.freezing.operations import PLUMBING, is_one_operation, never_drops, operation_of
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def trace(backbone: Backbone, network: nn.Module) -> LayerList:
     skipped = {n for n in traced.graph.nodes if n.op not in ("get_attr", "output")} - _tail(traced)
     unlisted = Counter(name_at(traced, n) for n in skipped if n.name not in nodes)
     first = {layer.inner: node for layer, node in zip(reversed(layers), reversed(nodes), strict=True)}
-    pack_between(traced, [node for inner, node in first.items() if inner != NO_BLOCK])
+    pack_between(traced, [node for inner, node in first.items() if inner != NO_BLOCK], backbone.preprocessing.size)
     return LayerList(
         backbone=backbone.name,
         network=traced,
@@ -158,14 +158,17 @@ def _describe(
 ) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
     found = list(_operations(traced, parts))
     blocks = name_blocks([Place(f.path, _has_place(f.node), bool(f.parameters)) for f in found], backbone.block_names)
-    sizes = {name: p.numel() for name, p in traced.named_parameters(remove_duplicate=False)}
+    first = {p: name for name, p in traced.named_parameters()}
+    own_name = {name: first[p] for name, p in traced.named_parameters(remove_duplicate=False)}
+    sizes = {name: p.numel() for p, name in first.items()}
     seen: dict[str, int] = {}
     owned: set[str] = set()
     layers: list[Layer] = []
     for number, (operation, (block, inner)) in enumerate(zip(found, blocks, strict=True), start=1):
         base = operation.path
         count = seen[base] = seen.get(base, -1) + 1
-        parameters = tuple(p for p in operation.parameters if p not in owned)
+        names = dict.fromkeys(own_name[p] for p in operation.parameters)  # a weight that two share is the first's
+        parameters = tuple(p for p in names if p not in owned)
         owned.update(parameters)
         layers.append(
             Layer(
@@ -197,7 +200,7 @@ def _operations(traced: fx.GraphModule, parts: Mapping[str, tuple[Part, ...]]) -
             operation = operation_of(module, type(module).__name__)
             named = module.named_parameters(recurse=is_one_operation(module))
             mine = tuple(f"{part.path}.{n}" for n, _ in named)
-            if mine or operation not in (PLUMBING, "dropout"):
+            if mine or not (operation == PLUMBING or never_drops(module)):
                 yield _Found(node, part.path, part.path, operation, mine, part.shape)
         weights = (*own, *taken.get(node, ()))
         operation = operation_at(traced, node)

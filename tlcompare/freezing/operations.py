@@ -9,7 +9,6 @@ from torch.nn.modules import activation, batchnorm, conv, dropout, linear, norma
 
 PLUMBING = "reshape"
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)
-_MODULES: tuple[tuple[str, tuple[type[nn.Module], ...]], ...] = ()
 
 
 def is_norm(module: nn.Module) -> bool:
@@ -27,6 +26,12 @@ def is_one_operation(module: nn.Module) -> bool:
     known = any(c.__module__.startswith("torch.nn.") and c is not nn.Module for c in type(module).__mro__)
     childless = next(module.children(), None) is None and next(module.parameters(), None) is None
     return known or is_norm(module) or childless
+
+
+def never_drops(module: nn.Module) -> bool:
+    """Whether it is a dropout with a chance of zero."""
+    chance = getattr(module, "p", getattr(module, "drop_prob", None))
+    return chance == 0 and operation_of(module, type(module).__name__) == "dropout"
 
 
 def operation_of(module: nn.Module | None, name: str) -> str:

@@ -13,6 +13,7 @@ from torch import nn
 from tlcompare.errors import StrategyError, did_you_mean
 from tlcompare.freezing.graph import Cut, latest_cut
 from tlcompare.freezing.layers import Layer, LayerList
+from tlcompare.freezing.operations import is_one_operation
 
 GRAMMAR = "frozen, N, P%, all, block names and ranges joined by +, first:N, bn, bias, re:PATTERN"
 
@@ -107,7 +108,7 @@ def make_plan(layers: LayerList, unfreeze: str, classes: int) -> FreezePlan:
     sizes = {n: p.numel() for n, p in layers.network.named_parameters()}
     head = (layers.features + 1) * classes
     families = {s.family for s in selections} or {"frozen"}
-    changing = {x.name for x in picked if names.intersection(x.parameters) or x.operation == "dropout"}
+    changing = {x.name for x in picked if names.intersection(x.parameters) or _changes_untrained(layers, x)}
     return FreezePlan(
         backbone=layers.backbone,
         unfreeze=text,
@@ -121,6 +122,13 @@ def make_plan(layers: LayerList, unfreeze: str, classes: int) -> FreezePlan:
         listed=len(layers.layers),
         cut=latest_cut(layers, changing),
     )
+
+
+def _changes_untrained(layers: LayerList, layer: Layer) -> bool:
+    """Whether a layer that trains as a whole changes what it gives although it has no weights to train."""
+    if layer.operation != "norm" or not layer.module:
+        return layer.operation == "dropout"
+    return any(True for _ in layers.network.get_submodule(layer.module).buffers())
 
 
 def tail(layers: LayerList, share: float, snap: str) -> str:
@@ -183,7 +191,11 @@ def set_training(layers: LayerList, plan: FreezePlan) -> None:
     layers.network.eval()
     for layer in layers.layers:
         if layer.name in plan.whole and layer.module:
-            layers.network.get_submodule(layer.module).train()
+            module = layers.network.get_submodule(layer.module)
+            if is_one_operation(module):
+                module.train()
+            else:
+                module.training = True  # its parts are layers of their own
 
 
 @dataclass(frozen=True)
@@ -223,12 +235,12 @@ def _select(layers: LayerList, term: str) -> _Selection:
         return _checked(_Selection("bias", touched, biases, weights_only=True), term, layers)
     if term.startswith("re:"):
         return _whole("pattern", term, layers, _matching(listed, term))
-    if match := re.fullmatch(r"(first:)?(\d+)", term):
+    if match := re.fullmatch(r"(first:)?([0-9]+)", term):
         first, count = bool(match.group(1)), int(match.group(2))
         _check_count(layers, term, count)
         chosen = listed[:count] if first else listed[len(listed) - count :]
         return _whole("first" if first else "last", term, layers, chosen)
-    if match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", term):
+    if match := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*%", term):
         share = float(match.group(1)) / 100
         if not 0 < share <= 1:
             raise StrategyError(f'"{term}" is not more than 0% and at most 100%', "Give a share such as 25%.")

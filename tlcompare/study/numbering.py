@@ -24,14 +24,16 @@ def require_same_layers(layers: Mapping[str, LayerList], runs: Sequence[LoggedRu
         model, text = run.params.get("model", ""), run.params.get("strategy", "")
         if model not in layers or "trainable_parameters" not in run.params:
             continue
-        before = int(run.params["trainable_parameters"])
+        before = int(run.params["unfrozen_layers"]), int(run.params["trainable_parameters"])
         try:
-            now = make_plan(layers[model], text, int(run.params["classes"])).trainable_parameters
+            plan = make_plan(layers[model], text, int(run.params["classes"]))
         except StrategyError:
-            now = 0
+            raise _listed_otherwise(sweep, model, f"{text} means nothing here") from None
+        now = len(plan.layers), plan.trainable_parameters
         if now != before:
-            means = f"trains {now:,} here" if now else "means nothing here"
-            raise _listed_otherwise(sweep, model, f"{text} trained {before:,} weights in it and {means}")
+            counts = "{:,} layers with {:,} weights"
+            means = f"{text} trained {counts.format(*before)} in it and {counts.format(*now)} here"
+            raise _listed_otherwise(sweep, model, means)
 
 
 def require_same_search(search: Search, trials: Sequence[FrozenTrial], sweep: str) -> None:

@@ -25,6 +25,8 @@ NOTES = "tlcompare.data_notes"
 DATA = "tlcompare.data"
 """Where a sweep's images were when it last went on."""
 FINALISTS = "finalists.json"
+_ROUNDING = 0.00005
+"""Of the share of layers that runs log."""
 _DONE = "attributes.status = 'FINISHED'"
 OPENED_AT, OPENED_BY = "tlcompare.test_opened_at", "tlcompare.test_opened_by"
 
@@ -44,8 +46,11 @@ class LoggedRun:
     @property
     def listed_layers(self) -> int:
         """How many layers its backbone had, as its strategy counts them; 0 where that cannot be told."""
+        if "listed_layers" in self.params:
+            return int(self.params["listed_layers"])
         unfrozen, share = int(self.params["unfrozen_layers"]), float(self.params["unfrozen_share"])
-        return int(self.params.get("listed_layers", round(unfrozen / share) if share else 0))
+        exact = share > 0 and unfrozen / share * _ROUNDING < share / 2
+        return round(unfrozen / share) if exact else 0
 
 
 def runs_by_id(run_ids: Sequence[str]) -> list[LoggedRun]:

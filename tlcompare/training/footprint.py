@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -89,7 +90,7 @@ def footprint(layers: LayerList, plan: FreezePlan, compute: Compute, classes: in
 def _operations(network: fx.GraphModule, x: Tensor) -> dict[str, int]:
     """Floating-point operations of inference, by node."""
     done: dict[str, int] = {}
-    with FlopCounterMode(display=False) as counter:
+    with _mha_in_the_open(), FlopCounterMode(display=False) as counter:
 
         class Counted(fx.Interpreter):
             def run_node(self, n: fx.Node) -> Any:
@@ -100,6 +101,17 @@ def _operations(network: fx.GraphModule, x: Tensor) -> dict[str, int]:
 
         Counted(network).run(x)
     return done
+
+
+@contextmanager
+def _mha_in_the_open() -> Iterator[None]:
+    """torch's own attention without its shortcut for inference, whose operations nobody counts."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _step(layers: LayerList, plan: FreezePlan, done: Mapping[str, int]) -> int:
