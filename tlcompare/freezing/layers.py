@@ -103,8 +103,9 @@ def trace(backbone: Backbone, network: nn.Module) -> LayerList:
     """
     traced, parts = trace_features(backbone, network)
     layers, nodes = _describe(traced, parts, backbone)
-    skipped = {n for n in traced.graph.nodes if n.op not in ("get_attr", "output")} - _tail(traced)
-    unlisted = Counter(name_at(traced, n) for n in skipped if n.name not in nodes)
+    tail, listed = _tail(traced), set(nodes)
+    skipped = [n for n in traced.graph.nodes if n.op not in ("get_attr", "output") and n not in tail]
+    unlisted = Counter(name_at(traced, n) for n in skipped if n.name not in listed)
     first = {layer.inner: node for layer, node in zip(reversed(layers), reversed(nodes), strict=True)}
     pack_between(traced, [node for inner, node in first.items() if inner != NO_BLOCK], backbone.preprocessing.size)
     return LayerList(
@@ -194,19 +195,19 @@ def _operations(traced: fx.GraphModule, parts: Mapping[str, tuple[Part, ...]]) -
         if node in tail or node.op in ("get_attr", "output"):
             continue
         path, own = _path(node), _own_parameters(traced, node)
+        given = tuple(taken.get(node, ()))
         inside = parts.get(str(node.target), ()) if node.op == "call_module" and own else ()
         for part in inside:
             module = traced.get_submodule(part.path)
             operation = operation_of(module, type(module).__name__)
             named = module.named_parameters(recurse=is_one_operation(module))
-            mine = tuple(f"{part.path}.{n}" for n, _ in named)
+            mine = (*(given if part is inside[0] else ()), *(f"{part.path}.{n}" for n, _ in named))
             if mine or not (operation == PLUMBING or never_drops(module)):
                 yield _Found(node, part.path, part.path, operation, mine, part.shape)
-        weights = (*own, *taken.get(node, ()))
         operation = operation_at(traced, node)
-        if not inside and (weights or (node.meta["pixels"] and operation != PLUMBING)):
+        if not inside and (own or given or (node.meta["pixels"] and operation != PLUMBING)):
             module_path = path if node.op == "call_module" else ""
-            yield _Found(node, path, module_path, operation, tuple(weights), node.meta["shape"])
+            yield _Found(node, path, module_path, operation, (*own, *given), node.meta["shape"])
 
 
 def _own_parameters(traced: fx.GraphModule, node: fx.Node) -> tuple[str, ...]:
