@@ -14,6 +14,9 @@ from tlcompare.study.search import Search
 from tlcompare.tracking.reading import LoggedRun
 
 
+_LOGGED = {"unfrozen_layers", "trainable_parameters", "classes"}
+
+
 def require_same_layers(layers: Mapping[str, LayerList], runs: Sequence[LoggedRun], sweep: str) -> None:
     """Check that the strategies of a sweep's runs train here what they trained.
 
@@ -22,7 +25,7 @@ def require_same_layers(layers: Mapping[str, LayerList], runs: Sequence[LoggedRu
     """
     for run in runs:
         model, text = run.params.get("model", ""), run.params.get("strategy", "")
-        if model not in layers or "trainable_parameters" not in run.params:
+        if model not in layers or not _LOGGED <= set(run.params):
             continue
         before = int(run.params["unfrozen_layers"]), int(run.params["trainable_parameters"])
         try:
