@@ -13,7 +13,6 @@ from tlcompare.study.ledger import KNOWN
 from tlcompare.study.search import Search
 from tlcompare.tracking.reading import LoggedRun
 
-
 _LOGGED = {"unfrozen_layers", "trainable_parameters", "classes"}
 
 
