@@ -22,7 +22,6 @@ from tlcompare.freezing.layers import build_and_trace, trace
                 "beit_base_patch16_224",
                 "mvitv2_tiny",
                 "tnt_s_patch16_224",
-                "hiera_tiny_224",
                 "flexivit_small",
             )
         ),

@@ -261,7 +261,9 @@ def _timm_network(model: str, own: int, size: int) -> nn.Module:
 def _as_timm_loads(state: StateDict, network: nn.Module) -> StateDict:
     """Published weights with today's names, and position embeddings for the network's size of image."""
     loads = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+    flexible = "flexi" in str(getattr(network, "pretrained_cfg", {}).get("architecture", ""))
+    settings = {"interpolation": "bilinear", "antialias": False} if flexible else {}  # as timm sets for these alone
     try:
-        return dict(loads(dict(state), network)) if loads else state
+        return dict(loads(dict(state), network, **settings)) if loads else state
     except (LookupError, RuntimeError, ValueError, TypeError, AttributeError, AssertionError):
         return state  # of another network, which is said by whoever compares the two
