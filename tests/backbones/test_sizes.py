@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from tlcompare.backbones.registry import get_backbone
 from tlcompare.backbones.weights import load_weights
-from tlcompare.errors import BackboneError, WeightsError
+from tlcompare.errors import BackboneError
 from tlcompare.freezing.layers import build_and_trace, trace
 
 
@@ -53,15 +53,6 @@ def test_position_embeddings_of_torchvision_are_resampled_too(tmp_path):
     load_weights(network, str(file), None, classifier=True, rename=small.rename)
     assert network.encoder.pos_embedding.shape == (1, 5, 768)
     assert network.encoder.pos_embedding.std() > 0
-
-
-def test_weights_for_one_size_say_so(tmp_path):
-    backbone = get_backbone("timm:mixer_s32_224")
-    file = tmp_path / "model.safetensors"
-    save_file(backbone.build().state_dict(), file)
-    small = backbone.at_size(64)
-    with pytest.raises(WeightsError, match=r"mlp_tokens.* mixer takes 224 pixels only"):
-        load_weights(small.build(), str(file), None, rename=small.rename, size_hint="mixer takes 224 pixels only")
 
 
 def test_a_size_that_a_network_cannot_have_says_which_it_was_made_for():

@@ -70,6 +70,18 @@ def test_plan(tlcompare):
     assert "features           none are kept" in everything.stdout
 
 
+def test_weights_that_are_for_one_size_of_image_say_so(tlcompare, photos, tmp_path):
+    from safetensors.torch import save_file
+
+    from tlcompare.backbones.registry import get_backbone
+
+    save_file(get_backbone("timm:mixer_s32_224").build().state_dict(), tmp_path / "mixer.safetensors")
+    options = ("--model", "timm:mixer_s32_224", "--image-size", 64, "--weights", tmp_path / "mixer.safetensors")
+    refused = tlcompare("train", "--data", photos, *options)
+    assert refused.exit_code == 2
+    assert "timm:mixer_s32_224 takes 224 pixels only: leave --image-size out" in refused.stderr
+
+
 def test_doctor(tlcompare, workplace):
     found = json.loads(tlcompare("doctor", "--json").stdout)
     assert found["tracking"]["reachable"] == "yes"
