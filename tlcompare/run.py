@@ -157,7 +157,8 @@ def _train(
         epoch_log.add(epoch)
         reporter.epoch(epoch)
 
-    suffix = prepared.shared.compiled(plan.cut) if config.compile else None
+    shared = prepared.shared
+    suffix = shared.compiled(plan.cut, compute) if config.compile else shared.trained(plan, compute)
     checkpoint = Checkpoint(prepared.shared.digest, store, split, config, compute, feed.start)
     after.enter_context(_until_over(checkpoint))
     fitting: Callable[..., Fitted] = partial(fit, suffix=suffix, checkpoint=checkpoint, on_notice=reporter.say)

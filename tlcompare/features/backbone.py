@@ -9,11 +9,14 @@ import torch
 from torch import Tensor, fx
 
 from tlcompare.data.batches import Images
+from tlcompare.features.gradients import fastest_gradients
 from tlcompare.features.store import Features, features_key
+from tlcompare.freezing.depthwise import use_gradients
 from tlcompare.freezing.digest import digest
 from tlcompare.freezing.graph import Cut, between, cut_points
-from tlcompare.freezing.inference import folded, splits_norm
+from tlcompare.freezing.inference import fold, folded, splits_norm
 from tlcompare.freezing.layers import LayerList
+from tlcompare.freezing.strategy import FreezePlan
 from tlcompare.machine.device import Compute
 
 
@@ -64,8 +67,20 @@ class SharedBackbone:
             self._features[key] = Features(self, images, compute)
         return self._features[key]
 
-    def compiled(self, cut: Cut) -> Callable[[Tensor], Tensor]:
-        """What lies behind a cut, compiled at its first use."""
+    def trained(self, plan: FreezePlan, compute: Compute) -> fx.GraphModule:
+        """What lies behind a plan's cut, to be trained through: the same numbers sooner.
+
+        Weights that train are the network's own; frozen norms are folded into frozen convolutions before them.
+        """
+        part = between(self.layers.network, plan.cut.node, None)
+        fold(part, {layer.module for layer in plan.layers})
+        use_gradients(part, fastest_gradients(part, compute))
+        return part
+
+    def compiled(self, cut: Cut, compute: Compute) -> Callable[[Tensor], Tensor]:
+        """What lies behind a cut, to be trained through, compiled at its first use."""
         if cut.node not in self._compiled:
-            self._compiled[cut.node] = torch.compile(between(self.layers.network, cut.node, None))
+            part = between(self.layers.network, cut.node, None)
+            use_gradients(part, fastest_gradients(part, compute))
+            self._compiled[cut.node] = torch.compile(part)
         return self._compiled[cut.node]

@@ -14,13 +14,17 @@ import numpy as np
 import torch
 from torch import fx
 
+from tlcompare.features.gradients import fastest_gradients
 from tlcompare.files import cache_dir
+from tlcompare.freezing.depthwise import use_gradients
 from tlcompare.freezing.graph import Cut, cut_points
 from tlcompare.freezing.inference import folded
 from tlcompare.freezing.layers import LayerList
 from tlcompare.machine.device import Compute
 from tlcompare.machine.measured import measured_once
 
+_MEASURED = 2
+"""Counts up when what is measured changes: what earlier versions have measured is then not used."""
 _PIXELS = 8 * 224**2
 _REPEATS = 2
 _FILE_BYTES = 32 << 20
@@ -61,6 +65,7 @@ class Disk:
 def measure_speed(layers: LayerList, compute: Compute) -> Speed:
     """The faster of two batches, of eight images or fewer large ones, after one to warm up; measured once and kept."""
     key = {
+        "measured": _MEASURED,
         "backbone": layers.backbone,
         "graph": layers.digest,
         "device": compute.device,
@@ -73,10 +78,7 @@ def measure_speed(layers: LayerList, compute: Compute) -> Speed:
 
 
 def faster_precision(layers: LayerList, compute: Compute) -> Compute:
-    """`compute` in bf16 or fp32, whichever trains the backbone faster here.
-
-    bf16 instructions need not help on a CPU: the backward pass of depthwise convolutions is slower with them.
-    """
+    """`compute` in bf16 or fp32, whichever trains the backbone faster here."""
     both = [replace(compute, precision=p) for p in ("bf16", "fp32")]
     return min(both, key=lambda c: measure_speed(layers, c).step)
 
@@ -117,6 +119,7 @@ def _measure_speed(layers: LayerList, compute: Compute) -> Speed:
             clocked.run(x)
             best = min(best or clocked.done, clocked.done, key=lambda done: max(done.values()))
     network.requires_grad_(True).train()
+    use_gradients(network, fastest_gradients(network, compute))
 
     def step() -> None:
         with compute.autocast():

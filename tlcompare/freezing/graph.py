@@ -70,6 +70,8 @@ def between(network: fx.GraphModule, start: str | None, end: str | None) -> fx.G
     graph = fx.Graph()
     copies: dict[fx.Node, fx.Node] = {}
     features = graph.placeholder("x") if start else None
+    if features is not None:
+        features.meta = dict(nodes[first - 1].meta)
 
     def copied(node: fx.Node) -> fx.Node:
         """What `node` is in the part; what it needs of before that depends on no pixels is computed again."""

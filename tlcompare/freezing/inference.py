@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from copy import deepcopy
 from typing import TypeVar
 
@@ -18,21 +19,30 @@ def folded(part: fx.GraphModule) -> fx.GraphModule:
     The convolution's node goes; the norm's keeps its name and gives the values that it gave.
     """
     copy = deepcopy(part).eval().requires_grad_(False)
-    uses = Counter(str(n.target) for n in copy.graph.nodes if n.op == "call_module")
-    for node in list(copy.graph.nodes):
-        norm = _module(copy, node, nn.BatchNorm2d)
-        if norm is None or not norm.track_running_stats:
+    fold(copy)
+    copy.delete_all_unused_submodules()
+    return copy
+
+
+def fold(part: fx.GraphModule, changing: Collection[str] = ()) -> None:
+    """Fold the norms of `part` into the convolutions before them, but for modules whose paths are in `changing`.
+
+    What is folded has weights of its own, which no longer follow those of the network.
+    """
+    uses = Counter(str(n.target) for n in part.graph.nodes if n.op == "call_module")
+    for node in list(part.graph.nodes):
+        norm = _module(part, node, nn.BatchNorm2d)
+        if norm is None or not norm.track_running_stats or node.target in changing:
             continue
         before = node.all_input_nodes[0]
-        convolution = _module(copy, before, nn.Conv2d)
-        if convolution is None or len(before.users) > 1 or uses[str(before.target)] > 1:
+        convolution = _module(part, before, nn.Conv2d)
+        if convolution is None or before.target in changing or len(before.users) > 1 or uses[str(before.target)] > 1:
             continue
-        copy.set_submodule(str(before.target), fuse_conv_bn_eval(convolution, norm))
-        node.target, node.args, node.kwargs = before.target, before.args, before.kwargs
-        copy.graph.erase_node(before)
-    copy.delete_all_unused_submodules()
-    copy.recompile()
-    return copy
+        one = fuse_conv_bn_eval(deepcopy(convolution).eval(), deepcopy(norm).eval()).requires_grad_(False)
+        part.add_submodule(f"folded_{node.name}", one)
+        node.target, node.args, node.kwargs = f"folded_{node.name}", before.args, before.kwargs
+        part.graph.erase_node(before)
+    part.recompile()
 
 
 def splits_norm(network: fx.GraphModule, node: str) -> bool:

@@ -117,7 +117,7 @@ def fit(
         split: rows to train on and to validate on; the test rows are not touched.
         config: the recipe.
         compute: device and precision.
-        suffix: the model's suffix, compiled, to train through.
+        suffix: what gives the numbers of the model's suffix sooner, to train through.
         checkpoint: where the training goes on from, if it was interrupted, and is kept after each epoch.
         on_step: called with (epoch, step, steps, mean loss, mean accuracy), the numbers from 1.
         on_epoch: called after each epoch, and for those that the checkpoint had.
