@@ -16,6 +16,7 @@ from tlcompare.errors import DataError, TrackingError
 from tlcompare.evidence.contenders import evidence_of
 from tlcompare.features.feed import Stream
 from tlcompare.machine.device import choose_compute
+from tlcompare.machine.signals import stop_if_asked, terminable
 from tlcompare.preparation import Workbench, images_and_split
 from tlcompare.progress import RunReporter, reporting
 from tlcompare.tracking.earlier import logged_config
@@ -34,7 +35,6 @@ from tlcompare.tracking.reading import (
 )
 from tlcompare.tracking.record import log_predictions
 from tlcompare.tracking.runs import RunLog, ready, require_files_of
-from tlcompare.tracking.signals import stop_if_asked, terminable
 from tlcompare.tracking.store import shown_uri
 from tlcompare.tracking.sweeps import alone_with, has_model
 from tlcompare.training.evaluate import predict, score

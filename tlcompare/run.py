@@ -16,13 +16,13 @@ from tlcompare.features.feed import make_feed
 from tlcompare.freezing.graph import Classifier, cut_points
 from tlcompare.machine.measured import folder
 from tlcompare.machine.memory import enough_memory
+from tlcompare.machine.signals import stop_if_asked
 from tlcompare.preparation import Prepared, Workbench, announce, prepare
 from tlcompare.progress import Reporter, reporting
 from tlcompare.tracking.earlier import Earlier
 from tlcompare.tracking.models import log_dataset, log_model, weights_here
 from tlcompare.tracking.record import EpochLog, final_metrics, log_end, log_predictions, log_start
 from tlcompare.tracking.runs import Pruned, RunLog, free_run, open_run, ready
-from tlcompare.tracking.signals import stop_if_asked
 from tlcompare.training.checkpoints import Checkpoint
 from tlcompare.training.epochs import Epoch, Fitted
 from tlcompare.training.evaluate import Scores, predict, score

@@ -276,7 +276,7 @@ def test_tampered_features(tmp_path, many, survived):
 def test_tampered_checkpoints(config, own_cache, many, tmp_path, survived):
     bench = Bench(config(model="efficientnet_lite0"))
     checkpoint = Checkpoint("x", bench.store, bench.split, bench.config, bench.compute)
-    checkpoint.save(State((), 1, {"prefix": 3}, {"now.a": torch.randn(40)}))
+    checkpoint.save(State((), 0, 0, 0.0, {"prefix": 3}, {"now.a": torch.randn(40)}))
     (file,) = (own_cache / "checkpoints").iterdir()
     for _ in tampered(file, many(50, 1750), tmp_path):
         assert checkpoint.load() is None

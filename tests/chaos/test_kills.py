@@ -85,10 +85,10 @@ def counted(file):
     """Write down every epoch that is trained through the network."""
 
     def change(train_epoch):
-        def noted(trainer, layers, plan, rows, epoch, *rest):
+        def noted(trainer, rows):
             with open(file, "a") as f:
-                f.write(json.dumps([plan.unfreeze, trainer.config.lr, epoch]) + "\n")
-            return train_epoch(trainer, layers, plan, rows, epoch, *rest)
+                f.write(json.dumps([trainer.plan.unfreeze, trainer.config.lr, len(trainer.progress.epochs)]) + "\n")
+            return train_epoch(trainer, rows)
 
         return noted
 
@@ -109,6 +109,7 @@ def test_kills_at_every_named_point(place, photos, many, survived):
 
             def before(death=death, folder=folder):
                 counted(folder / "epochs.txt")
+                kept_at_every_step()
                 dies(*death, call=2 if death[1] in EVERY_EPOCH else 1)
 
             done, epochs = finished(), repeated(folder)
@@ -122,6 +123,11 @@ def test_kills_at_every_named_point(place, photos, many, survived):
         assert code == 0, Path("output.txt").read_text()
         whole(trials, done)
         assert repeated(folder) <= epochs + 1
+
+
+def kept_at_every_step():
+    """In this process, a checkpoint is kept at every step, as if each had taken a minute."""
+    patched("tlcompare.training.checkpoints", "Checkpoint.due", lambda due: True)
 
 
 EVERY_EPOCH = ("EpochLog.add", "Checkpoint.save")
@@ -255,9 +261,14 @@ def test_an_interrupted_run_has_the_bits_of_one_that_was_not(place, photos, many
         command = ["train", *MODEL, "--data", photos, *SMALL, *recipe, "--seed", attempt]
         assert end(begin(*command))[0] == 0, Path("output.txt").read_text()
         death = ("tlcompare.run", "EpochLog.add", random.choice(["before", "after"]), random.randint(1, 4))
-        assert end(begin(*command, before=lambda death=death: dies(*death)))[0] == -signal.SIGKILL
+
+        def before(death=death):
+            kept_at_every_step()
+            dies(*death)
+
+        assert end(begin(*command, before=before))[0] == -signal.SIGKILL
         assert end(begin(*command))[0] == 0, Path("output.txt").read_text()
-        assert "going on after epoch" in Path("output.txt").read_text()
+        assert "going on after " in Path("output.txt").read_text()
         client = MlflowClient()
         runs = client.search_runs(["1"], "attributes.status = 'FINISHED'")
         assert len(runs) == 2

@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 
 from tests.struck import free, struck
 from tlcompare.errors import ConfigError, StudyError
+from tlcompare.machine.signals import terminable
 from tlcompare.study.objective import make_objectives
 from tlcompare.study.space import Choices, Range
 from tlcompare.study.studies import (
@@ -25,7 +26,6 @@ from tlcompare.study.studies import (
     suggest,
     tell,
 )
-from tlcompare.tracking.signals import terminable
 
 DEFINITION = Definition("mine", {"unfreeze": ["all"]}, ("mobilenet",), {}, ("val/accuracy",), (), "tpe", "off")
 LR = Range(1e-5, 1e-1, log=True)

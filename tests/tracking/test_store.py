@@ -5,7 +5,7 @@ import pytest
 from mlflow import MlflowException
 
 from tests.struck import free, struck
-from tlcompare.tracking.signals import terminable
+from tlcompare.machine.signals import terminable
 from tlcompare.tracking.store import client, require_store, sqlite_file
 
 

@@ -21,7 +21,7 @@ from tlcompare.cli.training import doctor, predict, sync, train
 from tlcompare.errors import UserError, without_credentials
 from tlcompare.escaping import harmless
 from tlcompare.files import cache_dir
-from tlcompare.tracking.signals import terminable
+from tlcompare.machine.signals import terminable
 
 _ROOM, _RIGHTS = "Make room on the disk, then run the same command again.", "Check the rights of the file or folder."
 _SHOWN = 200

@@ -8,10 +8,10 @@ from tlcompare.engines.jobs import Job, Outcome, Watch
 from tlcompare.errors import UserError
 from tlcompare.files import first_line
 from tlcompare.machine.memory import device_lost
+from tlcompare.machine.signals import stop_if_asked
 from tlcompare.preparation import Workbench
 from tlcompare.run import train_child
 from tlcompare.tracking.runs import Pruned
-from tlcompare.tracking.signals import stop_if_asked
 from tlcompare.training.epochs import Epoch
 
 

@@ -15,11 +15,11 @@ from typing import Any
 
 from tlcompare.engines.attempt import attempt
 from tlcompare.engines.jobs import Job, NextJob, Outcome, Watch
+from tlcompare.machine.signals import undisturbed
 from tlcompare.preparation import Workbench
 from tlcompare.tracking.models import weights_here
 from tlcompare.tracking.outbox import send
 from tlcompare.tracking.reading import logged
-from tlcompare.tracking.signals import undisturbed
 from tlcompare.training.epochs import Epoch
 
 _GRACE_S = 6.0

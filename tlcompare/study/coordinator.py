@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from tlcompare.engines.jobs import Engine, Job, Outcome
+from tlcompare.machine.signals import is_interruption, stop_if_asked
 from tlcompare.study.source import NotNow, Over, Source
 from tlcompare.study.view import View
 from tlcompare.tracking.outbox import catch_up, ending
 from tlcompare.tracking.reading import LoggedRun
-from tlcompare.tracking.signals import is_interruption, stop_if_asked
 from tlcompare.tracking.store import cleaning_up
 from tlcompare.tracking.sweeps import Runs
 from tlcompare.training.epochs import Epoch

@@ -12,6 +12,7 @@ from tlcompare.engines.choice import engine_for
 from tlcompare.errors import StudyError, TrackingError
 from tlcompare.evidence.verdicts import seeds_for
 from tlcompare.freezing.strategy import make_plan
+from tlcompare.machine.signals import is_interruption, terminable
 from tlcompare.preparation import Prepared, Workbench, prepare
 from tlcompare.study.coordinator import Coordinator
 from tlcompare.study.numbering import require_same_layers
@@ -24,7 +25,6 @@ from tlcompare.tracking.models import weights_here
 from tlcompare.tracking.outbox import kept
 from tlcompare.tracking.reading import BASELINE, DATA, LoggedRun, replicates_of, sweep_run, trials_of, warning_if_opened
 from tlcompare.tracking.runs import RunLog, ready, require_files_of
-from tlcompare.tracking.signals import is_interruption, terminable
 from tlcompare.tracking.sweeps import REPLICATED, Runs, alone_with
 
 _FIRST_SEED = 1000

@@ -22,9 +22,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from tlcompare import __version__
 from tlcompare.errors import ConfigError, StudyError, without_credentials
 from tlcompare.files import cache_dir, locked, of_a_full_disk, root_of
+from tlcompare.machine.signals import wholly
 from tlcompare.study.objective import Objective
 from tlcompare.study.space import Choices, Domain
-from tlcompare.tracking.signals import wholly
 from tlcompare.tracking.store import sqlite_file
 
 DEFAULT_STORAGE = "sqlite:///optuna.db"

@@ -15,6 +15,7 @@ from tlcompare.config import resolve
 from tlcompare.engines.choice import engine_for
 from tlcompare.errors import StudyError
 from tlcompare.freezing.graph import Cut
+from tlcompare.machine.signals import is_interruption, terminable
 from tlcompare.study.coordinator import Coordinator
 from tlcompare.study.ledger import Ledger
 from tlcompare.study.numbering import require_same_layers, require_same_search
@@ -35,7 +36,6 @@ from tlcompare.study.trials import Trials
 from tlcompare.study.view import View, viewing
 from tlcompare.tracking.reading import DATA, readable, sweep_names, sweep_run, trials_of, warning_if_opened
 from tlcompare.tracking.runs import free_run, ready
-from tlcompare.tracking.signals import is_interruption, terminable
 from tlcompare.tracking.store import cleaning_up, shown_uri, tracking_uri, undivided
 from tlcompare.tracking.sweeps import Runs, SweepLog, open_sweep, reopen_sweep
 

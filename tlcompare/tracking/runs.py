@@ -28,10 +28,10 @@ from tlcompare.config import RunConfig, checked, flag
 from tlcompare.errors import ConfigError, TrackingError, UserError, without_credentials
 from tlcompare.escaping import cells
 from tlcompare.files import expanded, first_line
+from tlcompare.machine.signals import is_interruption, terminable
 from tlcompare.tracking.alive import alive, died, settled
 from tlcompare.tracking.outbox import catch_up, kept, put, send
 from tlcompare.tracking.sending import Entry
-from tlcompare.tracking.signals import is_interruption, terminable
 from tlcompare.tracking.store import (
     client,
     gone,

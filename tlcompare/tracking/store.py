@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tlcompare.errors import TrackingError, UserError, without_credentials
 from tlcompare.files import is_of_the_disk, locked, of_a_full_disk
-from tlcompare.tracking.signals import undisturbed, whole, wholly
+from tlcompare.machine.signals import undisturbed, whole, wholly
 
 _SQLITE_PATIENCE_MS = 60_000
 _TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"

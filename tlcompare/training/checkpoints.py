@@ -1,4 +1,4 @@
-"""Where training stands after an epoch, kept in a file, so that a run that broke off goes on from there."""
+"""Where training stands between two steps, kept in a file, so that a run that broke off goes on from there."""
 
 from __future__ import annotations
 
@@ -24,26 +24,35 @@ from tlcompare.files import cache_dir, seal, unsealed_bytes, write_atomically
 from tlcompare.machine.device import Compute
 from tlcompare.training.epochs import Epoch
 
-_FORMAT = 1
+_FORMAT = 2
 _RECORD = "record"
 _KEPT_DAYS = 30
+_EVERY_S = 60.0
+"""Seconds of training that a kill may cost."""
+_SHARE = 0.02
+"""Of the time, at most, goes into keeping."""
 _GENERATORS: dict[str, Any] = {"cuda": torch.cuda, "mps": torch.mps}
 _DECIDES_NOTHING = ("data", "on_bad_image", "cache_gb", "score_test", "experiment", "run_name")
 
 
 @dataclass(frozen=True)
 class State:
-    """Training after an epoch.
+    """Training between two steps.
 
     Attributes:
         epochs: those that are done.
-        best_epoch: the number of the best of them.
+        best_epoch: the number of the best of them; 0 if there is none.
+        steps: how many steps of the next epoch are done.
+        seconds: that those have taken.
         counts: what the run has counted so far.
-        tensors: weights, optimizer and random numbers as they are, and the weights and probabilities of the best epoch.
+        tensors: weights, optimizer, random numbers and sums of the epoch as they are, and the weights and probabilities
+            of the best epoch.
     """
 
     epochs: tuple[Epoch, ...]
     best_epoch: int
+    steps: int
+    seconds: float
     counts: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
 
@@ -72,6 +81,12 @@ class Checkpoint:
         }
         name = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         self._file = cache_dir() / "checkpoints" / name[:32]
+        self._saved, self._took = time.monotonic(), 0.0
+
+    @property
+    def due(self) -> bool:
+        """Whether more training would be lost than may be, and saving it takes little beside that."""
+        return time.monotonic() - self._saved > max(_EVERY_S, self._took / _SHARE)
 
     def load(self) -> State | None:
         """The state that was saved last; None if there is none, or it was damaged."""
@@ -82,7 +97,9 @@ class Checkpoint:
             tensors = safetensors.torch.load(body)
             record: dict[str, Any] = json.loads(tensors.pop(_RECORD).numpy().tobytes())
             epochs = tuple(Epoch(**e) for e in record["epochs"])
-            return State(epochs, int(record["best_epoch"]), record["counts"], tensors)
+            return State(
+                epochs, int(record["best_epoch"]), int(record["steps"]), record["seconds"], record["counts"], tensors
+            )
         except (SafetensorError, ValueError, KeyError, TypeError):
             return None
 
@@ -92,11 +109,20 @@ class Checkpoint:
         Raises:
             OSError: no room on the disk.
         """
-        record = {"epochs": [asdict(e) for e in state.epochs], "best_epoch": state.best_epoch, "counts": state.counts}
+        began = time.monotonic()
+        record = {
+            "epochs": [asdict(e) for e in state.epochs],
+            "best_epoch": state.best_epoch,
+            "steps": state.steps,
+            "seconds": state.seconds,
+            "counts": state.counts,
+        }
         packed = torch.from_numpy(np.frombuffer(json.dumps(record).encode(), np.uint8).copy())
         tensors = {name: t.detach().cpu().contiguous() for name, t in state.tensors.items()}
         body = safetensors.torch.save(tensors | {_RECORD: packed})
         write_atomically(self._file, seal(body), body)
+        self._saved = time.monotonic()
+        self._took = self._saved - began
 
     def delete(self) -> None:
         """Remove it, the training being over, and those that nobody has come back for in 30 days."""

@@ -6,7 +6,7 @@ import gc
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,16 +26,11 @@ from tlcompare.freezing.layers import LayerList
 from tlcompare.freezing.strategy import FreezePlan, freeze, set_training
 from tlcompare.machine.device import Compute
 from tlcompare.machine.memory import out_of_memory, peak_mb, reset_peak
-from tlcompare.training.checkpoints import (
-    Checkpoint,
-    State,
-    optimizer_tensors,
-    random_states,
-    restore_optimizer,
-    restore_random_states,
-)
-from tlcompare.training.epochs import Epoch, Fitted, is_better, nothing_frozen_moves, require_finite
+from tlcompare.machine.signals import is_interruption
+from tlcompare.training.checkpoints import Checkpoint
+from tlcompare.training.epochs import Epoch, Fitted, nothing_frozen_moves, require_finite
 from tlcompare.training.evaluate import mean_log_loss, predict
+from tlcompare.training.progress import Counts, Progress, restored, state_of
 from tlcompare.training.schedule import shares_of_peak
 
 StepReport = Callable[[int, int, int, float, float], None]
@@ -45,19 +40,11 @@ _MORE_STEPS = 32
 
 
 @dataclass
-class _Counts:
-    prefix: int = 0
-    suffix: int = 0
-    backward: int = 0
-    halvings: int = 0
-    micro_batch: int = 0
-    peak_mb: float = 0.0
-
-
-@dataclass
 class _Trainer:
     """What every step needs."""
 
+    layers: LayerList
+    plan: FreezePlan
     model: Classifier
     rest: Callable[[Tensor], Tensor]
     feed: Feed
@@ -67,29 +54,10 @@ class _Trainer:
     class_weights: Tensor
     least_micro_batch: int
     on_notice: Callable[[str], None]
-    counts: _Counts
-
-
-@dataclass
-class _Progress:
-    """The epochs so far, and what the best of them has left."""
-
-    epochs: list[Epoch] = field(default_factory=list)
-    best_epoch: int = 0
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
-    best_probabilities: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
-
-    def add(self, epoch: Epoch, probabilities: NDArray[np.float32], changing: dict[str, Tensor]) -> None:
-        best = self.epochs[self.best_epoch - 1] if self.epochs else None
-        self.epochs.append(epoch)
-        if is_better(epoch, best):
-            self.best_epoch = epoch.number
-            self.best_probabilities = probabilities
-            self.best_weights = {name: t.detach().clone() for name, t in changing.items()}
-
-    def is_over(self, config: RunConfig) -> bool:
-        done = len(self.epochs)
-        return done >= config.epochs or 0 < config.patience <= done - self.best_epoch
+    on_step: StepReport | None
+    checkpoint: Checkpoint | None
+    changing: dict[str, Tensor]
+    progress: Progress
 
 
 def fit(
@@ -118,7 +86,8 @@ def fit(
         config: the recipe.
         compute: device and precision.
         suffix: what gives the numbers of the model's suffix sooner, to train through.
-        checkpoint: where the training goes on from, if it was interrupted, and is kept after each epoch.
+        checkpoint: where the training goes on from, if it was broken off, and is kept: now and then, and when a signal
+            ends it.
         on_step: called with (epoch, step, steps, mean loss, mean accuracy), the numbers from 1.
         on_epoch: called after each epoch, and for those that the checkpoint had.
         on_notice: called with a sentence when a batch had to be split, and where training goes on.
@@ -132,6 +101,8 @@ def fit(
     torch.manual_seed(config.seed)
     reset_peak(compute.device)
     trainer = _Trainer(
+        layers=layers,
+        plan=plan,
         model=model,
         rest=model.rest if suffix is None else lambda x: model.head(model.dropout(suffix(x))),
         feed=feed,
@@ -141,30 +112,37 @@ def fit(
         class_weights=class_weights(feed.train.images, split.train, config).to(compute.device),
         least_micro_batch=2 if norms_train else 1,
         on_notice=on_notice,
-        counts=_Counts(prefix=feed.computed, micro_batch=config.batch_size + 1),
+        on_step=on_step,
+        checkpoint=checkpoint,
+        changing=_changing(model, layers, plan),
+        progress=Progress(
+            Counts(prefix=feed.computed, micro_batch=config.batch_size + 1), torch.zeros(2, device=compute.device)
+        ),
     )
-    progress = _Progress()
     with nothing_frozen_moves(layers, plan) as frozen_digest:
-        changing = _changing(model, layers, plan)
         if checkpoint and (state := checkpoint.load()):
-            on_notice(f"going on after epoch {len(state.epochs)} of an earlier attempt, whose epochs and time count")
-            progress = _restore(trainer, changing, state)
-            for result in progress.epochs:
+            trainer.progress = restored(state, trainer.changing, trainer.optimizer, feed.computed, compute.device)
+            on_notice(f"going on {trainer.progress.place} of an earlier attempt, whose epochs and time count")
+            for result in trainer.progress.epochs:
                 on_epoch(result)
-        while not progress.is_over(config):
-            result, probabilities = _run_epoch(trainer, layers, plan, split, len(progress.epochs), on_step)
-            progress.add(result, probabilities, changing)
-            trainer.counts.peak_mb = max(trainer.counts.peak_mb, peak_mb(compute.device))
-            if checkpoint:
-                checkpoint = _keep(checkpoint, trainer, changing, progress)
-                reset_peak(compute.device)
-            on_epoch(result)
-        for name, tensor in changing.items():
+        progress = trainer.progress
+        try:
+            while not progress.is_over(config):
+                result, probabilities = _run_epoch(trainer, split)
+                progress.add(result, probabilities, trainer.changing)
+                on_epoch(result)
+        except BaseException as e:
+            if is_interruption(e) and progress.between:
+                _keep(trainer)
+            raise
+        progress.counts.peak_mb = max(progress.counts.peak_mb, peak_mb(compute.device))
+        for name, tensor in trainer.changing.items():
             tensor.detach().copy_(progress.best_weights[name])
-    return _fitted(progress, trainer.counts, feed, frozen_digest)
+    return _fitted(progress, feed, frozen_digest)
 
 
-def _fitted(progress: _Progress, counts: _Counts, feed: Feed, frozen_digest: str) -> Fitted:
+def _fitted(progress: Progress, feed: Feed, frozen_digest: str) -> Fitted:
+    counts = progress.counts
     return Fitted(
         epochs=tuple(progress.epochs),
         best_epoch=progress.best_epoch,
@@ -179,25 +157,21 @@ def _fitted(progress: _Progress, counts: _Counts, feed: Feed, frozen_digest: str
     )
 
 
-def _run_epoch(
-    trainer: _Trainer,
-    layers: LayerList,
-    plan: FreezePlan,
-    split: Split,
-    epoch: int,
-    on_step: StepReport | None,
-) -> tuple[Epoch, NDArray[np.float32]]:
-    """Train for an epoch, numbered from 0, and validate; returns the probabilities of the validation images too."""
-    start = time.perf_counter()
-    head_only = epoch < trainer.config.head_first
-    freeze(layers.network, plan)
-    if head_only:
-        layers.network.requires_grad_(False)
-    loss, accuracy = _train_epoch(trainer, layers, plan, split.train, epoch, head_only, on_step)
+def _run_epoch(trainer: _Trainer, split: Split) -> tuple[Epoch, NDArray[np.float32]]:
+    """Train for the next epoch, or what is left of it, and validate; returns the probabilities of the validation images
+    too."""
+    progress = trainer.progress
+    epoch = len(progress.epochs)
+    if not progress.steps:
+        progress.began = time.perf_counter()
+    network = trainer.layers.network
+    freeze(network, trainer.plan)
+    if epoch < trainer.config.head_first:
+        network.requires_grad_(False)
+    loss, accuracy = _train_epoch(trainer, split.train)
     trainer.model.eval()
     stream = trainer.feed.val
     probabilities = predict(trainer.model.rest, stream, split.val)
-    trainer.counts.suffix += len(split.val)
     truth = np.asarray(stream.images.store.labels)[split.val]
     groups = trainer.optimizer.param_groups
     result = Epoch(
@@ -208,73 +182,55 @@ def _run_epoch(
         val_accuracy=float((probabilities.argmax(1) == truth).mean()),
         lr=max((g["lr"] for g in groups if not g["head"]), default=0.0),
         head_lr=max(g["lr"] for g in groups if g["head"]),
-        seconds=time.perf_counter() - start,
+        seconds=time.perf_counter() - progress.began,
     )
     require_finite(result.val_loss, "validation loss", f"epoch {epoch + 1}", trainer.config, at_start=False)
     return result, probabilities
 
 
-def _keep(
-    checkpoint: Checkpoint, trainer: _Trainer, changing: dict[str, Tensor], progress: _Progress
-) -> Checkpoint | None:
-    """Save where training stands; returns None, once it cannot be saved."""
-    tensors = {f"now.{name}": t for name, t in changing.items()}
-    if progress.best_epoch < len(progress.epochs):
-        tensors |= {f"best.{name}": t for name, t in progress.best_weights.items()}
-    tensors |= {"probabilities": torch.from_numpy(progress.best_probabilities)}
-    tensors |= optimizer_tensors(trainer.optimizer) | random_states(trainer.compute.device)
+def _keep(trainer: _Trainer) -> None:
+    """Save where training stands, unless it cannot be saved; neither its time nor its memory is training's."""
+    if trainer.checkpoint is None:
+        return
+    start, progress, device = time.perf_counter(), trainer.progress, trainer.compute.device
+    progress.counts.peak_mb = max(progress.counts.peak_mb, peak_mb(device))
     try:
-        checkpoint.save(State(tuple(progress.epochs), progress.best_epoch, asdict(trainer.counts), tensors))
+        trainer.checkpoint.save(state_of(progress, trainer.changing, trainer.optimizer, device))
     except OSError as e:
         trainer.on_notice(f"warning: no checkpoints from here on, which an interruption would cost: {first_line(e)}")
-        return None
-    return checkpoint
+        trainer.checkpoint = None
+    reset_peak(device)
+    progress.began += time.perf_counter() - start
 
 
-def _restore(trainer: _Trainer, changing: dict[str, Tensor], state: State) -> _Progress:
-    """Put training where a checkpoint has it."""
-    tensors = state.tensors
-    for name, tensor in changing.items():
-        tensor.detach().copy_(tensors[f"now.{name}"])
-    restore_optimizer(trainer.optimizer, tensors)
-    restore_random_states(tensors)
-    # What the interrupted attempt has computed of the prefix is there now, and was not computed this time.
-    trainer.counts = replace(_Counts(**state.counts), prefix=state.counts["prefix"] + trainer.counts.prefix)
-    kept = "best" if state.best_epoch < len(state.epochs) else "now"
-    weights = {name: tensors[f"{kept}.{name}"] for name in changing}
-    return _Progress(list(state.epochs), state.best_epoch, weights, tensors["probabilities"].numpy())
-
-
-def _train_epoch(
-    trainer: _Trainer,
-    layers: LayerList,
-    plan: FreezePlan,
-    rows: Indices,
-    epoch: int,
-    head_only: bool,
-    on_step: StepReport | None,
-) -> tuple[float, float]:
-    """One pass over the training rows; returns mean loss and accuracy."""
-    config, stream = trainer.config, trainer.feed.train
+def _train_epoch(trainer: _Trainer, rows: Indices) -> tuple[float, float]:
+    """One pass over the training rows, or what is left of it; returns mean loss and accuracy."""
+    config, stream, progress = trainer.config, trainer.feed.train, trainer.progress
+    epoch = len(progress.epochs)
     trainer.model.eval()
     trainer.model.dropout.train()
-    if not head_only:
-        set_training(layers, plan)
+    if epoch >= config.head_first:
+        set_training(trainer.layers, trainer.plan)
     batches = shuffled(rows, config.batch_size, config.seed, epoch)
     steps, look = len(batches), _STEPS_PER_LOOK.get(trainer.compute.device, _MORE_STEPS)
-    gathered = stream.gather(stream.images.slots(batch, epoch) for batch in batches)
-    totals = torch.zeros(2, device=trainer.compute.device)
-    seen, loss, accuracy = 0, math.nan, math.nan
-    for step, (batch, x) in enumerate(zip(batches, gathered, strict=True)):
-        _set_learning_rates(trainer.optimizer, config, epoch + step / steps)
-        totals += len(batch) * _train_step(trainer, x, stream.images.labels(batch))
+    left = batches[progress.steps :]
+    seen = len(rows) - sum(map(len, left))
+    for batch, x in zip(left, stream.gather(stream.images.slots(batch, epoch) for batch in left), strict=True):
+        step = progress.steps
+        with progress.changing():
+            _set_learning_rates(trainer.optimizer, config, epoch + step / steps)
+            progress.totals += len(batch) * _train_step(trainer, x, stream.images.labels(batch))
+            progress.steps += 1
         seen += len(batch)
         if step % look == 0 or step + 1 == steps:
-            loss, accuracy = (totals / seen).tolist()
+            loss, accuracy = (progress.totals / seen).tolist()
             where = f"epoch {epoch + 1}, step {step + 1} of {steps}"
             require_finite(loss, "loss", where, config, at_start=epoch == step == 0)
-            if on_step:
-                on_step(epoch + 1, step + 1, steps, loss, accuracy)
+            if trainer.on_step:
+                trainer.on_step(epoch + 1, step + 1, steps, loss, accuracy)
+        if trainer.checkpoint and trainer.checkpoint.due:
+            _keep(trainer)
+    loss, accuracy = (progress.totals / seen).tolist()
     return loss, accuracy
 
 
@@ -294,16 +250,16 @@ def _train_step(trainer: _Trainer, x: Tensor, labels: Tensor) -> Tensor:
             if not out_of_memory(e):
                 raise
             least = trainer.least_micro_batch
-            if min(trainer.counts.micro_batch, len(x)) <= least:
+            if min(trainer.progress.counts.micro_batch, len(x)) <= least:
                 raise MemoryShortage(
                     f"not enough memory to train on {least} image(s) at a time",
                     f"Take a smaller --image-size than {trainer.feed.train.images.preprocessing.size}, "
                     "or unfreeze less.",
                 ) from e
         trainer.optimizer.zero_grad(set_to_none=True)
-        half = max((min(trainer.counts.micro_batch, len(x)) + 1) // 2, trainer.least_micro_batch)
-        trainer.counts.micro_batch = half
-        trainer.counts.halvings += 1
+        half = max((min(trainer.progress.counts.micro_batch, len(x)) + 1) // 2, trainer.least_micro_batch)
+        trainer.progress.counts.micro_batch = half
+        trainer.progress.counts.halvings += 1
         trainer.on_notice(f"out of memory: batches of {len(x)} images are now computed {half} at a time")
         torch.set_rng_state(random_state)
         gc.collect()
@@ -313,8 +269,8 @@ def _train_step(trainer: _Trainer, x: Tensor, labels: Tensor) -> Tensor:
         trained = [p for group in trainer.optimizer.param_groups for p in group["params"]]
         nn.utils.clip_grad_norm_(trained, trainer.config.clip_norm)
     trainer.optimizer.step()
-    trainer.counts.suffix += len(x)
-    trainer.counts.backward += len(x)
+    trainer.progress.counts.suffix += len(x)
+    trainer.progress.counts.backward += len(x)
     return result
 
 
@@ -322,7 +278,7 @@ def _accumulate(trainer: _Trainer, x: Tensor, labels: Tensor) -> Tensor:
     """Forward and backward over a batch in micro-batches; returns the batch's mean loss and accuracy."""
     total_weight = trainer.class_weights[labels].sum()
     result = torch.zeros(2, device=labels.device)
-    pieces = math.ceil(len(x) / trainer.counts.micro_batch)
+    pieces = math.ceil(len(x) / trainer.progress.counts.micro_batch)
     for rows in np.array_split(np.arange(len(x)), pieces):
         part = slice(int(rows[0]), int(rows[-1]) + 1)
         start = trainer.feed.train.advance(x[part])

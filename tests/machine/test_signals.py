@@ -6,8 +6,8 @@ import pytest
 from mlflow import MlflowClient
 
 from tlcompare.config import RunConfig
+from tlcompare.machine.signals import stop_if_asked, terminable, whole
 from tlcompare.tracking.runs import open_run
-from tlcompare.tracking.signals import stop_if_asked, terminable, whole
 
 
 class Loud:
