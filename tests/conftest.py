@@ -60,7 +60,7 @@ _drawn: dict[str, bytes] = {}
 def copied_figures():
     """The first figure of each name is drawn; those after it, in this process and its forks, are copies of that."""
     from tlcompare.tracking import record
-    from tlcompare.tracking.runs import RunLog
+    from tlcompare.tracking.log import RunLog
 
     def figure(log, path, made):
         if path not in _drawn:

@@ -20,6 +20,7 @@ from tlcompare.machine.signals import stop_if_asked, terminable
 from tlcompare.preparation import Workbench, images_and_split
 from tlcompare.progress import RunReporter, reporting
 from tlcompare.tracking.earlier import logged_config
+from tlcompare.tracking.log import RunLog
 from tlcompare.tracking.models import load_model, weights_here
 from tlcompare.tracking.outbox import send
 from tlcompare.tracking.reading import (
@@ -34,7 +35,7 @@ from tlcompare.tracking.reading import (
     sweep_run,
 )
 from tlcompare.tracking.record import log_predictions
-from tlcompare.tracking.runs import RunLog, ready, require_files_of
+from tlcompare.tracking.runs import ready, require_files_of
 from tlcompare.tracking.store import shown_uri
 from tlcompare.tracking.sweeps import alone_with, has_model
 from tlcompare.training.evaluate import predict, score

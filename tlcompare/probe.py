@@ -14,8 +14,9 @@ from tlcompare.preparation import Prepared, Workbench, prepare
 from tlcompare.progress import Reporter, reporting
 from tlcompare.report.drawings import draw_probe
 from tlcompare.report.table import aligned
+from tlcompare.tracking.log import RunLog
 from tlcompare.tracking.models import weights_here
-from tlcompare.tracking.runs import RunLog, free_run, open_probe, ready
+from tlcompare.tracking.runs import free_run, open_probe, ready
 from tlcompare.tracking.store import shown_uri
 from tlcompare.training.probe import BlockProbe, probe_blocks, suggestions
 

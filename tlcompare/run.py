@@ -20,9 +20,10 @@ from tlcompare.machine.signals import stop_if_asked
 from tlcompare.preparation import Prepared, Workbench, announce, prepare
 from tlcompare.progress import Reporter, reporting
 from tlcompare.tracking.earlier import Earlier
+from tlcompare.tracking.log import GatheringLog
 from tlcompare.tracking.models import log_dataset, log_model, weights_here
-from tlcompare.tracking.record import EpochLog, final_metrics, log_end, log_predictions, log_start
-from tlcompare.tracking.runs import Pruned, RunLog, free_run, open_run, ready
+from tlcompare.tracking.record import final_metrics, log_end, log_epoch, log_predictions, log_start
+from tlcompare.tracking.runs import Pruned, free_run, open_run, ready
 from tlcompare.training.checkpoints import Checkpoint
 from tlcompare.training.epochs import Epoch, Fitted
 from tlcompare.training.evaluate import Scores, predict, score
@@ -71,7 +72,7 @@ def train(config: RunConfig, earlier: Earlier | None = None) -> RunResult:
                 f"{trained:,} now: its layers were listed by another version, or it had other classes"
             )
         with ExitStack() as after, open_run(config) as log:
-            return _train(log, prepared, reporter, workbench, after)
+            return _train(log, prepared, reporter, workbench, after, drawn=True)
 
 
 def train_child(
@@ -117,7 +118,7 @@ def _until_over(checkpoint: Checkpoint) -> Iterator[None]:
 
 
 def _train(
-    log: RunLog,
+    log: GatheringLog,
     prepared: Prepared,
     reporter: Reporter,
     workbench: Workbench,
@@ -125,11 +126,14 @@ def _train(
     keep_model: Callable[[Mapping[str, float]], bool] = lambda metrics: True,
     ahead: Sequence[RunConfig] = (),
     kept: Sequence[str] | None = None,
+    drawn: bool = False,
 ) -> RunResult:
-    """The part of a run that happens inside its MLflow run; `after` is what happens once that has ended."""
+    """The part of a run that happens inside its MLflow run, its figures `drawn` or not; `after` is what happens once
+    that has ended."""
     config, compute, store, split = prepared.config, prepared.compute, prepared.store, prepared.split
     preprocessing, plan, layers = prepared.backbone.preprocessing, prepared.plan, prepared.layers
     log_start(log, prepared)
+    log.send()
     dataset = log_dataset(log.run_id, prepared.source, store)
     model = Classifier(layers, plan.cut, len(store.classes), config.dropout, config.seed)
     model.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -150,11 +154,9 @@ def _train(
         reporter.say,
     )
 
-    epoch_log = EpochLog(log)
-
     def on_epoch(epoch: Epoch) -> None:
         stop_if_asked()
-        epoch_log.add(epoch)
+        log_epoch(log, epoch)
         reporter.epoch(epoch)
 
     shared = prepared.shared
@@ -165,11 +167,8 @@ def _train(
     if not plan.parameters and vectors_fit(feed, layers.features):
         fitting = partial(fit_head, ahead=ahead, trained=workbench.heads)
     with enough_memory():
-        try:
-            reports = {"on_step": reporter.step, "on_epoch": on_epoch}
-            fitted = fitting(model, layers, plan, feed, split, config, compute, **reports)
-        finally:
-            epoch_log.send()
+        reports = {"on_step": reporter.step, "on_epoch": on_epoch}
+        fitted = fitting(model, layers, plan, feed, split, config, compute, **reports)
     reporter.doing("scoring, and logging the model")
     probabilities = {"val": fitted.probabilities}
     if config.score_test:
@@ -188,5 +187,5 @@ def _train(
         names = {"backbone": config.model, "unfreeze": config.unfreeze}
         log_model(log.run_id, model, prepared.backbone, store.classes, names)
     log.scores(metrics, dataset)
-    log_end(log, prepared, fitted, scores, latency, model_kept=kept_model)
+    log_end(log, prepared, fitted, scores, latency, kept_model, drawn)
     return RunResult(log.run_id, prepared, metrics)

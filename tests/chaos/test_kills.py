@@ -68,12 +68,11 @@ POINTS = [
     ("optuna", "create_study"),
     ("tlcompare.study.trials", "ask"),
     ("tlcompare.tracking.sweeps", "Runs.open"),
-    ("tlcompare.run", "EpochLog.add"),
+    ("tlcompare.run", "log_epoch"),
     ("tlcompare.training.checkpoints", "Checkpoint.save"),
     ("tlcompare.training.checkpoints", "Checkpoint.delete"),
-    ("tlcompare.tracking.sending", "SENDERS.params"),
+    ("tlcompare.tracking.sending", "SENDERS.values"),
     ("tlcompare.tracking.sending", "SENDERS.files"),
-    ("tlcompare.tracking.sending", "SENDERS.scores"),
     ("tlcompare.tracking.sending", "SENDERS.model"),
     ("tlcompare.tracking.sending", "SENDERS.end"),
     ("tlcompare.study.ledger", "tell"),
@@ -130,7 +129,7 @@ def kept_at_every_step():
     patched("tlcompare.training.checkpoints", "Checkpoint.due", lambda due: True)
 
 
-EVERY_EPOCH = ("EpochLog.add", "Checkpoint.save")
+EVERY_EPOCH = ("log_epoch", "Checkpoint.save")
 
 
 def repeated(folder):
@@ -197,7 +196,7 @@ def interrupted_once():
 
         return interrupting
 
-    patched("tlcompare.run", "EpochLog.add", change)
+    patched("tlcompare.run", "log_epoch", change)
 
 
 def test_a_second_signal_does_not_cut_the_clean_up(place, photos, survived):
@@ -260,7 +259,7 @@ def test_an_interrupted_run_has_the_bits_of_one_that_was_not(place, photos, many
         recipe = ["--unfreeze", unfreeze, "--optimizer", optimizer, "--dropout", dropout, "--epochs", 4]
         command = ["train", *MODEL, "--data", photos, *SMALL, *recipe, "--seed", attempt]
         assert end(begin(*command))[0] == 0, Path("output.txt").read_text()
-        death = ("tlcompare.run", "EpochLog.add", random.choice(["before", "after"]), random.randint(1, 4))
+        death = ("tlcompare.run", "log_epoch", random.choice(["before", "after"]), random.randint(1, 4))
 
         def before(death=death):
             kept_at_every_step()

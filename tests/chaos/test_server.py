@@ -175,7 +175,7 @@ def fails_at_first_epoch(proxy, fault):
 
         return failing
 
-    return lambda: patched("tlcompare.run", "EpochLog.add", change)
+    return lambda: patched("tlcompare.run", "log_epoch", change)
 
 
 def whole(run_id, epochs):
@@ -188,10 +188,8 @@ def whole(run_id, epochs):
     assert len(client.get_metric_history(run_id, "val/accuracy")) == 1
     assert logged.data.tags["tlcompare.state"] == "finished"
     assert len(logged.inputs.dataset_inputs) == 1
-    files = {
-        f.path for folder in ("", "figures", "predictions", "scores") for f in client.list_artifacts(run_id, folder)
-    }
-    assert {"config.yaml", "plan.json", "figures/learning_curves.png", "predictions/val.csv"} <= files
+    files = {f.path for folder in ("", "predictions", "scores") for f in client.list_artifacts(run_id, folder)}
+    assert {"config.yaml", "plan.json", "predictions/val.csv", "scores/val_classes.csv"} <= files
     models = client.search_logged_models([logged.info.experiment_id], filter_string=f"source_run_id = '{run_id}'")
     assert [str(m.status) for m in models] == ["READY"]
     assert {m.key for m in models[0].metrics} >= {"val/accuracy"}

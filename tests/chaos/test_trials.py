@@ -271,9 +271,7 @@ def test_clock_jumps(place, photos, survived, when, jump):
 
             return jumping
 
-        place_of = (
-            ("tlcompare.run", "EpochLog.add") if when == "in a run" else ("tlcompare.tracking.sweeps", "Runs.open")
-        )
+        place_of = ("tlcompare.run", "log_epoch") if when == "in a run" else ("tlcompare.tracking.sweeps", "Runs.open")
         patched(*place_of, change)
 
     code, _ = end(begin(*sweep_of_four(photos), before=before))

@@ -89,6 +89,10 @@ def test_a_sweep_leaves_everything_in_optuna_and_mlflow(sweep, tlcompare):
         assert run.data.metrics["val/accuracy"] >= 0
     best = max(runs, key=lambda r: (r.data.metrics["val/accuracy"], -int(r.data.tags["tlcompare.trial"])))
     assert above.data.tags["tlcompare.best_run"] == best.info.run_id
+    drawn = [r for r in runs if MlflowClient().list_artifacts(r.info.run_id, "figures")]
+    assert [r.info.run_id for r in drawn] == [best.info.run_id]
+    drawn = {f.path for f in MlflowClient().list_artifacts(best.info.run_id, "figures")}
+    assert drawn == {"figures/learning_curves.png", "figures/confusion_val.png"}
 
     table = pd.read_csv(io.StringIO(artifact(above, "trials.csv")))
     assert list(table["trial"]) == list(range(5))

@@ -15,8 +15,9 @@ from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 from tlcompare.config import RunConfig
 from tlcompare.errors import TrackingError
 from tlcompare.tracking.alive import alive, died
+from tlcompare.tracking.log import RunLog
 from tlcompare.tracking.outbox import kept
-from tlcompare.tracking.runs import RunLog, open_run, ready
+from tlcompare.tracking.runs import open_run, ready
 from tlcompare.tracking.sending import SENDERS
 
 

@@ -19,13 +19,13 @@ def drawn(figure):
 @pytest.mark.parametrize("name", ["$\\frac{$", "<script>", "日本", "x" * 80, "a\nb"])
 def test_any_class_name_can_be_drawn(name):
     scores = score(np.eye(2, dtype=np.float32), [0, 1], [name, "other"])
-    assert drawn(confusion(scores, f"re:{name}")).width > 300
+    assert drawn(confusion(scores.confusion, [name, "other"], f"re:{name}")).width > 300
 
 
 def test_many_classes_can_be_drawn():
     names = [f"class {i}" for i in range(120)]
     scores = score(np.eye(120, dtype=np.float32), list(range(120)), names)
-    assert drawn(confusion(scores, "many")).width > 1500
+    assert drawn(confusion(scores.confusion, names, "many")).width > 1500
 
 
 def test_learning_curves_say_what_the_training_loss_is():

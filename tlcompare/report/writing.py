@@ -10,7 +10,7 @@ from tlcompare.files import expanded, write_atomically
 from tlcompare.report.document import as_html, as_markdown
 from tlcompare.report.numbers import numbers_of
 from tlcompare.report.sections import sections_of
-from tlcompare.tracking.runs import RunLog
+from tlcompare.tracking.log import RunLog
 
 
 def write_report(sweep: str, output: str, baseline: str, margin: float) -> list[str]:

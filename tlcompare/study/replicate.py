@@ -21,10 +21,11 @@ from tlcompare.study.replicates import Replicates
 from tlcompare.study.reuse import cuts_worth_keeping
 from tlcompare.study.view import View, viewing
 from tlcompare.tracking.earlier import logged_config
+from tlcompare.tracking.log import RunLog
 from tlcompare.tracking.models import weights_here
 from tlcompare.tracking.outbox import kept
 from tlcompare.tracking.reading import BASELINE, DATA, LoggedRun, replicates_of, sweep_run, trials_of, warning_if_opened
-from tlcompare.tracking.runs import RunLog, ready, require_files_of
+from tlcompare.tracking.runs import ready, require_files_of
 from tlcompare.tracking.sweeps import REPLICATED, Runs, alone_with
 
 _FIRST_SEED = 1000

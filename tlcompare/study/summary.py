@@ -23,7 +23,7 @@ from tlcompare.study.ledger import KNOWN, RUN, Ledger
 from tlcompare.study.objective import shown_value
 from tlcompare.study.planning import Plan
 from tlcompare.tracking.reading import NOTES, LoggedRun, trials_of
-from tlcompare.tracking.record import log_odd_files
+from tlcompare.tracking.record import draw_figures, log_odd_files
 from tlcompare.tracking.sweeps import CHAMPION, SweepLog, crown, dethrone, discard_models
 from tlcompare.tracking.views import how_to_open, save_view
 from tlcompare.training.probe import as_probes
@@ -89,6 +89,10 @@ def leave_summary(log: SweepLog, name: str, ledger: Ledger, plan: Plan, stopped:
     for chart in charts:
         log.figure(f"figures/{chart.key}.png", draw(chart))
     log.text("figures/sweep.html", page(charts, f"Sweep {name}"))
+    by_id = {run.run_id: run for run in runs}
+    for trial in best[:_TOP]:
+        with suppress(TrackingError):  # its files were deleted
+            draw_figures(by_id[trial.user_attrs[RUN]])
     link = how_to_open(save_view(log, name))
     lines = [f"sweep        {name}: {stopped}; {_counts(ledger)}"]
     if best:

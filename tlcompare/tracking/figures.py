@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from tlcompare.config import RunConfig
 from tlcompare.training.epochs import Epoch
-from tlcompare.training.evaluate import Scores
 
 _TRAIN, _VAL = "#0072B2", "#D55E00"  # told apart by the colour-blind (Okabe and Ito)
 _LONGEST = 30
@@ -35,10 +35,9 @@ def learning_curves(epochs: Sequence[Epoch], best_epoch: int, config: RunConfig,
     return figure
 
 
-def confusion(scores: Scores, title: str) -> Figure:
+def confusion(counts: NDArray[np.int64], classes: Sequence[str], title: str) -> Figure:
     """Counts of true against predicted class, shaded by the share of the true class."""
-    names = [c.name if len(c.name) <= _LONGEST else f"{c.name[: _LONGEST - 1]}…" for c in scores.classes]
-    counts = scores.confusion
+    names = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in classes]
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = min(max(3.0, 0.5 * len(names)), 18)
     turned = max(map(len, names)) > 3

@@ -153,6 +153,12 @@ def file_of(run: LoggedRun, path: str) -> str:
         raise TrackingError(f"run {run.run_id} in {shown_uri()} holds no {path}: {first_line(e)}", hint) from e
 
 
+def history_of(run: LoggedRun, metric: str) -> dict[int, float]:
+    """The values of a metric by step."""
+    with readable():
+        return {m.step: m.value for m in client().get_metric_history(run.run_id, metric)}
+
+
 def predictions_of(run: LoggedRun, part: str) -> pd.DataFrame:
     """File, true and predicted class, and whether they agree, of every image of `val` or `test`.
 

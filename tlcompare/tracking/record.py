@@ -6,8 +6,7 @@ import functools
 import math
 import platform
 import subprocess
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -18,18 +17,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tlcompare import __version__
-from tlcompare.config import to_yaml
+from tlcompare.config import RunConfig, resolve, to_yaml
 from tlcompare.data.pixels import PixelStore
 from tlcompare.escaping import plain
 from tlcompare.machine.device import Compute
 from tlcompare.preparation import Prepared, configuration_key
+from tlcompare.tracking.earlier import logged_config
 from tlcompare.tracking.figures import confusion, learning_curves
-from tlcompare.tracking.runs import RunLog
+from tlcompare.tracking.log import RunLog
+from tlcompare.tracking.reading import LoggedRun, history_of, predictions_of
 from tlcompare.training.epochs import Epoch, Fitted
 from tlcompare.training.evaluate import Scores
 from tlcompare.training.latency import Latency
-
-_TOGETHER_S = 0.5
 
 
 def log_start(log: RunLog, prepared: Prepared) -> None:
@@ -99,32 +98,20 @@ def log_odd_files(log: RunLog, prepared: Prepared) -> None:
         log.json("left_out.json", [asdict(b) for b in prepared.store.bad])
 
 
-class EpochLog:
-    """Logs the metrics of epochs, those that take less than half a second together in one request."""
+_EPOCH = {
+    "train_loss": "train/epoch_loss",
+    "train_accuracy": "train/epoch_accuracy",
+    "val_loss": "val/epoch_loss",
+    "val_accuracy": "val/epoch_accuracy",
+    "lr": "train/lr",
+    "head_lr": "train/head_lr",
+    "seconds": "cost/epoch_seconds",
+}
+"""The metrics of an epoch, by what they are called there."""
 
-    def __init__(self, log: RunLog) -> None:
-        self._log = log
-        self._waiting: dict[int, dict[str, float]] = {}
-        self._sent = -math.inf
 
-    def add(self, epoch: Epoch) -> None:
-        self._waiting[epoch.number] = {
-            "train/epoch_loss": epoch.train_loss,
-            "train/epoch_accuracy": epoch.train_accuracy,
-            "train/lr": epoch.lr,
-            "train/head_lr": epoch.head_lr,
-            "val/epoch_loss": epoch.val_loss,
-            "val/epoch_accuracy": epoch.val_accuracy,
-            "cost/epoch_seconds": epoch.seconds,
-        }
-        if time.monotonic() - self._sent > _TOGETHER_S:
-            self.send()
-
-    def send(self) -> None:
-        """Send what still waits."""
-        waiting, self._waiting = self._waiting, {}
-        self._log.metrics_of_steps(waiting)
-        self._sent = time.monotonic()
+def log_epoch(log: RunLog, epoch: Epoch) -> None:
+    log.metrics_of_steps({epoch.number: {metric: getattr(epoch, name) for name, metric in _EPOCH.items()}})
 
 
 def log_predictions(
@@ -150,13 +137,13 @@ def log_end(
     scores: Mapping[str, Scores],
     latency: Latency,
     model_kept: bool,
+    drawn: bool,
 ) -> None:
-    """Figures, scores per class, and the run's page."""
-    config = prepared.config
-    title = f"{config.model}, unfreeze {config.unfreeze}"
-    log.figure("figures/learning_curves.png", learning_curves(fitted.epochs, fitted.best_epoch, config, title))
+    """Scores per class, the run's page and, if they are to be `drawn` now, its figures."""
+    if drawn:
+        counts = {part: (s.confusion, [c.name for c in s.classes]) for part, s in scores.items()}
+        _draw(log, prepared.config, fitted.epochs, fitted.best_epoch, counts)
     for part, scored in scores.items():
-        log.figure(f"figures/confusion_{part}.png", confusion(scored, f"{title}: {part}"))
         log.table(f"scores/{part}_classes.csv", pd.DataFrame([asdict(c) for c in scored.classes]))
     log.tags(
         {
@@ -164,6 +151,38 @@ def log_end(
             "tlcompare.frozen_digest": fitted.frozen_digest,
         }
     )
+
+
+def draw_figures(run: LoggedRun) -> None:
+    """Log the figures of a run, drawn from what it has logged.
+
+    Raises:
+        TrackingError: what it has logged cannot be read.
+    """
+    columns = {name: history_of(run, metric) for name, metric in _EPOCH.items()}
+    numbers = sorted(columns["train_loss"])
+    epochs = [Epoch(n, **{name: c.get(n, math.nan) for name, c in columns.items()}) for n in numbers]
+    found = predictions_of(run, "val")
+    classes = sorted({*found["true"], *found["predicted"]})
+    place = {name: i for i, name in enumerate(classes)}
+    counts = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(counts, (found["true"].map(place), found["predicted"].map(place)), 1)
+    config = resolve(logged_config(run.run_id).options)
+    _draw(RunLog(run.run_id), config, epochs, int(run.metrics["train/best_epoch"]), {"val": (counts, classes)})
+
+
+def _draw(
+    log: RunLog,
+    config: RunConfig,
+    epochs: Sequence[Epoch],
+    best_epoch: int,
+    counts: Mapping[str, tuple[NDArray[np.int64], Sequence[str]]],
+) -> None:
+    """The figures of a run; `counts` are true against predicted class, with the names of the classes, by part."""
+    title = f"{config.model}, unfreeze {config.unfreeze}"
+    log.figure("figures/learning_curves.png", learning_curves(epochs, best_epoch, config, title))
+    for part, (matrix, classes) in counts.items():
+        log.figure(f"figures/confusion_{part}.png", confusion(matrix, classes, f"{title}: {part}"))
 
 
 METRICS = (

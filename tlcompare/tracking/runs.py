@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import re
 import shlex
-import tempfile
-import time
 import uuid
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import mlflow
-from matplotlib.figure import Figure
 from mlflow.entities import Experiment, Run
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.file_utils import local_file_uri_to_path
 
 from tlcompare.config import RunConfig, checked, flag
 from tlcompare.errors import ConfigError, TrackingError, UserError, without_credentials
-from tlcompare.escaping import cells
 from tlcompare.files import expanded, first_line
 from tlcompare.machine.signals import is_interruption, terminable
 from tlcompare.tracking.alive import alive, died, settled
-from tlcompare.tracking.outbox import catch_up, kept, put, send
-from tlcompare.tracking.sending import Entry
+from tlcompare.tracking.log import GatheringLog, RunLog
+from tlcompare.tracking.outbox import catch_up, kept, send
 from tlcompare.tracking.store import (
     client,
     gone,
@@ -54,64 +47,6 @@ _RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")  # what MLflow calls a run that 
 
 class Pruned(Exception):
     """Ends a run before its time because it promises nothing; the text says why."""
-
-
-@dataclass(frozen=True)
-class RunLog:
-    """An open run. What cannot be sent now, because the store does not answer, is kept and sent later."""
-
-    run_id: str
-
-    def params(self, values: Mapping[str, Any]) -> None:
-        """Log parameters, leaving alone those that `mlflow run` has logged itself."""
-        put(self.run_id, Entry("params", {k: str(v) for k, v in values.items()}))
-
-    def tags(self, values: Mapping[str, Any]) -> None:
-        put(self.run_id, Entry("tags", {k: str(v) for k, v in values.items()}))
-
-    def metrics_of_steps(self, values: Mapping[int, Mapping[str, float]]) -> None:
-        """Log metrics by step; values that are not finite, which break charts, are left out."""
-        entries = [_metric(k, v, step) for step, m in values.items() for k, v in m.items() if math.isfinite(v)]
-        if entries:
-            put(self.run_id, Entry("metrics", {"metrics": entries}))
-
-    def scores(self, values: Mapping[str, float], dataset: Mapping[str, str]) -> None:
-        """Log final metrics, tied to the data they were measured on and to the model, if it is kept."""
-        on = {"dataset_name": dataset["name"], "dataset_digest": dataset["digest"]}
-        entries = [_metric(k, v, 0) | on for k, v in values.items() if math.isfinite(v)]
-        put(self.run_id, Entry("scores", {"metrics": entries}))
-
-    def text(self, path: str, text: str) -> None:
-        with self._file(path) as file:
-            file.write_text(text, encoding="utf-8")
-
-    def json(self, path: str, value: Any) -> None:
-        self.text(path, json.dumps(value, indent=1))
-
-    def table(self, path: str, rows: Any) -> None:
-        """Log a pandas table as CSV, which the UI shows as a table."""
-        self.text(path, cells(rows).to_csv(index=False, float_format="%.6g"))
-
-    def figure(self, path: str, figure: Figure) -> None:
-        with warnings.catch_warnings(), self._file(path) as file:
-            warnings.filterwarnings("ignore", "Glyph .* missing")  # a class name in a script that no font here has
-            figure.savefig(file)
-
-    def end(self, status: str) -> None:
-        """End as FINISHED, KILLED or FAILED."""
-        put(self.run_id, Entry("end", {"status": status, "time": int(time.time() * 1000)}))
-
-    @contextmanager
-    def _file(self, path: str) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            yield file
-            put(self.run_id, Entry("files", {}, Path(folder)))
-
-
-def _metric(key: str, value: float, step: int) -> dict[str, Any]:
-    return {"key": key, "value": float(value), "timestamp": int(time.time() * 1000), "step": step}
 
 
 def ready() -> None:
@@ -148,8 +83,8 @@ def _end(log: RunLog, state: str | None) -> None:
 
 
 @contextmanager
-def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[RunLog]:
-    """A run that ends as what happened: finished, failed with its reason, or killed.
+def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[GatheringLog]:
+    """A run that ends as what happened: finished, failed with its reason, or killed; what it logs is sent now and then.
 
     The run with this id is taken, else the one that `mlflow run` opened, else one is made in the experiment.
 
@@ -162,7 +97,7 @@ def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[RunLog]:
         beginning.enter_context(undivided())
         try:
             with short_of_patience(timeout=False):
-                log = RunLog(run_id or _begin(config))
+                log = GatheringLog(run_id or _begin(config))
         except (mlflow.MlflowException, OSError) as e:
             raise unusable(e) from e
         with nullcontext() if in_sweep else alive(log.run_id):

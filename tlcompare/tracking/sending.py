@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,10 @@ from tlcompare.tracking.store import client
 _REQUIRED = "mlflow torch torchvision timm safetensors numpy pandas pillow pyyaml filelock".split()
 """What a served model needs, in the versions that are installed here; what a version says of its build behind a +
 is not on the package index."""
+
+
+_FILES = "trained"
+"""Where the weights and the description of a model lie among its artifacts."""
 
 
 @dataclass(frozen=True)
@@ -57,31 +64,28 @@ def _log(run_id: str, **what: Any) -> None:
     client().log_batch(run_id, **what, synchronous=True)
 
 
-def _params(run_id: str, entry: Entry) -> None:
-    """Parameters, but those that are there: `mlflow run` logs some itself."""
-    there = client().get_run(run_id).data.params
-    new = [Param(k, v) for k, v in entry.body.items() if k not in there]
-    for start in range(0, len(new), 100):
-        _log(run_id, params=new[start : start + 100])
+def _values(run_id: str, entry: Entry) -> None:
+    """Parameters, but those that are there, since `mlflow run` logs some itself; tags; and metrics: those that were
+    measured on a data set are tied to the run's model, if it has one.
 
-
-def _tags(run_id: str, entry: Entry) -> None:
-    tags = [RunTag(k, v) for k, v in entry.body.items()]
-    for start in range(0, len(tags), 100):
-        _log(run_id, tags=tags[start : start + 100])
-
-
-def _metrics(run_id: str, entry: Entry) -> None:
-    metrics = [Metric(**m) for m in entry.body["metrics"]]
-    for start in range(0, len(metrics), 1000):
-        _log(run_id, metrics=metrics[start : start + 1000])
-
-
-def _scores(run_id: str, entry: Entry) -> None:
-    """Metrics that are tied to the data they were measured on and, if the run has one, to its model."""
-    models = models_of(run_id)
+    As many at a time as MLflow takes: 100 parameters and tags, 1,000 in all.
+    """
+    body = entry.body
+    there = client().get_run(run_id).data.params if body.get("params") else {}
+    params = [Param(k, v) for k, v in body.get("params", {}).items() if k not in there]
+    tags = [RunTag(k, v) for k, v in body.get("tags", {}).items()]
+    measured = body.get("metrics", ())
+    models = models_of(run_id) if any("dataset_name" in m for m in measured) else []
     tied = {"model_id": models[0].model_id, "run_id": run_id} if models else {}
-    _log(run_id, metrics=[Metric(**m, **tied) for m in entry.body["metrics"]])
+    metrics = [Metric(**m, **(tied if "dataset_name" in m else {})) for m in measured]
+    while params or tags or metrics:
+        _log(run_id, params=params[:100], tags=tags[:100], metrics=metrics[:800])
+        params, tags, metrics = params[100:], tags[100:], metrics[800:]
+
+
+def _of_one_kind(kind: str) -> Callable[[str, Entry], None]:
+    """For entries that version 0.1 has kept, which hold parameters or tags alone."""
+    return lambda run_id, entry: _values(run_id, Entry("values", {kind: entry.body}))
 
 
 def _files(run_id: str, entry: Entry) -> None:
@@ -111,25 +115,36 @@ def _model(run_id: str, entry: Entry) -> None:
     with ExitStack() as unfinished, tempfile.TemporaryDirectory() as temporary:
         unfinished.callback(_mark_failed, logged.model_id)
         saved = Path(temporary) / "saved"
-        mlflow.pyfunc.save_model(
-            saved,
-            python_model=str(Path(serving.__file__)),
-            artifacts={"model": str(entry.files)},
-            code_paths=[str(Path(tlcompare.__file__).parent)],
-            signature=_signature(),
-            input_example=_example(),
-            pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in _REQUIRED],
-            mlflow_model=Model(
-                artifact_path=logged.artifact_location,
-                model_uuid=logged.model_id,
-                run_id=run_id,
-                model_id=logged.model_id,
-            ),
-        )
+        shutil.copytree(Path(_empty_model().name) / "saved", saved)
+        shutil.copytree(str(entry.files), saved / "artifacts" / _FILES, dirs_exist_ok=True)
+        described = Model.load(saved)
+        described.artifact_path, described.run_id = logged.artifact_location, run_id
+        described.model_id = described.model_uuid = logged.model_id
+        described.utc_time_created = str(datetime.now(UTC).replace(tzinfo=None))
+        described.model_size_bytes = sum(f.stat().st_size for f in saved.rglob("*") if f.is_file())
+        described.save(saved / "MLmodel")
         client().log_model_artifacts(logged.model_id, str(saved))
         client().log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
         client().finalize_logged_model(logged.model_id, "READY")
         unfinished.pop_all()
+
+
+@functools.cache
+def _empty_model() -> tempfile.TemporaryDirectory[str]:
+    """What MLflow saves for a pyfunc, its weights left out: it is the same for all, and takes MLflow long."""
+    kept = tempfile.TemporaryDirectory()
+    empty = Path(kept.name) / _FILES
+    empty.mkdir()
+    mlflow.pyfunc.save_model(
+        Path(kept.name) / "saved",
+        python_model=str(Path(serving.__file__)),
+        artifacts={"model": str(empty)},
+        code_paths=[str(Path(tlcompare.__file__).parent)],
+        signature=_signature(),
+        input_example=_example(),
+        pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in _REQUIRED],
+    )
+    return kept
 
 
 def _mark_failed(model_id: str) -> None:
@@ -144,10 +159,11 @@ def _end(run_id: str, entry: Entry) -> None:
 
 
 SENDERS: dict[str, Callable[[str, Entry], None]] = {
-    "params": _params,
-    "tags": _tags,
-    "metrics": _metrics,
-    "scores": _scores,
+    "values": _values,
+    "params": _of_one_kind("params"),
+    "tags": _of_one_kind("tags"),
+    "metrics": _values,
+    "scores": _values,
     "files": _files,
     "dataset": _dataset,
     "model": _model,

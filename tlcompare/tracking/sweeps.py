@@ -13,9 +13,10 @@ from mlflow import MlflowException
 from tlcompare.config import RunConfig
 from tlcompare.errors import TrackingError, without_credentials
 from tlcompare.files import cache_dir, first_line, locked
+from tlcompare.tracking.log import RunLog
 from tlcompare.tracking.outbox import forget
 from tlcompare.tracking.reading import ROLE, SWEEP, LoggedRun, readable, replicates_of, trials_of
-from tlcompare.tracking.runs import STUDY_ID, RunLog, experiment_id, new_run, opened_by_mlflow, require_files_of
+from tlcompare.tracking.runs import STUDY_ID, experiment_id, new_run, opened_by_mlflow, require_files_of
 from tlcompare.tracking.sending import models_of
 from tlcompare.tracking.store import client, gone, shown_uri
 

@@ -14,8 +14,8 @@ from typing import Any
 import mlflow
 
 from tlcompare.errors import without_credentials
+from tlcompare.tracking.log import RunLog
 from tlcompare.tracking.reading import ROLE, SWEEP, readable
-from tlcompare.tracking.runs import RunLog
 from tlcompare.tracking.store import client
 
 _OURS = "Strategies"
