@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import io
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -55,8 +56,15 @@ class Entry:
 
 def models_of(run_id: str) -> list[Any]:
     """The models that a run has logged."""
-    experiment = client().get_run(run_id).info.experiment_id
+    experiment, _ = _origin(run_id)
     return list(client().search_logged_models([experiment], filter_string=f"source_run_id = '{run_id}'"))
+
+
+@functools.lru_cache(maxsize=64)
+def _origin(run_id: str) -> tuple[str, int]:
+    """The experiment of a run and when it began, which never change."""
+    run = client().get_run(run_id).info
+    return str(run.experiment_id), int(run.start_time)
 
 
 def _log(run_id: str, **what: Any) -> None:
@@ -110,14 +118,15 @@ def _model(run_id: str, entry: Entry) -> None:
         if str(earlier.status) == "READY":
             return
         client().delete_logged_model(earlier.model_id)
-    run = client().get_run(run_id).info
-    logged = client().create_logged_model(run.experiment_id, "model", run_id, params=dict(entry.body))
+    experiment, _ = _origin(run_id)
+    logged = client().create_logged_model(experiment, "model", run_id, params=dict(entry.body))
     with ExitStack() as unfinished, tempfile.TemporaryDirectory() as temporary:
         unfinished.callback(_mark_failed, logged.model_id)
         saved = Path(temporary) / "saved"
-        shutil.copytree(Path(_empty_model().name) / "saved", saved)
-        shutil.copytree(str(entry.files), saved / "artifacts" / _FILES, dirs_exist_ok=True)
+        shutil.copytree(Path(_empty_model().name) / "saved", saved, copy_function=_link)
+        shutil.copytree(str(entry.files), saved / "artifacts" / _FILES, dirs_exist_ok=True, copy_function=_link)
         described = Model.load(saved)
+        (saved / "MLmodel").unlink()
         described.artifact_path, described.run_id = logged.artifact_location, run_id
         described.model_id = described.model_uuid = logged.model_id
         described.utc_time_created = str(datetime.now(UTC).replace(tzinfo=None))
@@ -127,6 +136,14 @@ def _model(run_id: str, entry: Entry) -> None:
         client().log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
         client().finalize_logged_model(logged.model_id, "READY")
         unfinished.pop_all()
+
+
+def _link(source: str, target: str) -> None:
+    """The same file at another place; a copy, where that is on another disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 @functools.cache
@@ -154,7 +171,7 @@ def _mark_failed(model_id: str) -> None:
 
 def _end(run_id: str, entry: Entry) -> None:
     """End a run, never before it began: the clock may have been set back."""
-    began = client().get_run(run_id).info.start_time
+    _, began = _origin(run_id)
     client().set_terminated(run_id, entry.body["status"], max(entry.body["time"], began))
 
 
