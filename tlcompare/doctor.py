@@ -19,7 +19,6 @@ from tlcompare.machine.device import choose_compute
 from tlcompare.machine.measured import folder
 from tlcompare.tracking.outbox import kept
 from tlcompare.tracking.store import require_store, shown_uri, sqlite_file, tracking_uri
-from tlcompare.training.latency import KIND
 
 _PACKAGES = ("torch", "torchvision", "timm", "mlflow", "optuna", "numpy", "pillow", "scikit-learn")
 
@@ -42,7 +41,7 @@ def examine() -> dict[str, dict[str, str]]:
             "pixel stores": _size(cache_dir() / "pixels"),
             "features": _size(cache_dir() / "features"),
             "data sets": _size(cache_dir() / "datasets"),
-            "latencies": _size(folder(KIND)),
+            "latencies": _size(folder("latency")),
             "hugging face": f"{HF_HUB_CACHE}: {_size(Path(HF_HUB_CACHE))}",
             "torch hub": f"{torch.hub.get_dir()}: {_size(Path(torch.hub.get_dir()))}",
         },

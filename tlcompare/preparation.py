@@ -21,7 +21,7 @@ from tlcompare.data.splits import Split, contradictory, make_split, straddling
 from tlcompare.data.views import DEFAULT_VIEWS
 from tlcompare.errors import DataError
 from tlcompare.features.backbone import SharedBackbone
-from tlcompare.features.speed import faster_precision
+from tlcompare.features.speed import faster_precision, precisions
 from tlcompare.freezing.layers import LayerList, trace
 from tlcompare.freezing.strategy import FreezePlan, make_plan
 from tlcompare.machine.device import Compute, choose_compute, require_compiler
@@ -153,7 +153,7 @@ def prepare(config: RunConfig, reporter: Reporter, workbench: Workbench) -> Prep
     store, split = images_and_split(config, backbone, source, reporter, workbench)
     if config.score_test and not len(split.test):
         raise DataError(f"--score-test: {source.root} has no test images", "Add a test folder, or leave it out.")
-    if config.precision is None and compute.device == "cpu" and compute.precision == "bf16":
+    if config.precision is None and len(precisions(compute)) > 1:
         reporter.doing(f"measuring how fast {config.model} trains here")
         compute = faster_precision(shared.layers, compute)
     config = _settle(config, compute, backbone, source)

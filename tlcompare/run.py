@@ -14,7 +14,6 @@ from tlcompare.data.batches import Images
 from tlcompare.errors import MemoryShortage, TrainingError
 from tlcompare.features.feed import make_feed
 from tlcompare.freezing.graph import Classifier, cut_points
-from tlcompare.machine.measured import folder
 from tlcompare.machine.memory import enough_memory
 from tlcompare.machine.signals import stop_if_asked
 from tlcompare.preparation import Prepared, Workbench, announce, prepare
@@ -29,7 +28,7 @@ from tlcompare.training.epochs import Epoch, Fitted
 from tlcompare.training.evaluate import Scores, predict, score
 from tlcompare.training.fit import fit
 from tlcompare.training.heads import fit_head, vectors_fit
-from tlcompare.training.latency import KIND, measure
+from tlcompare.training.latency import measure
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ def _train(
     reporter.doing("measuring latency")
     latency = measure(model, layers, compute)
     if latency.disturbed:
-        reporter.say(f"warning: latency was measured on a busy machine; to measure it again, delete {folder(KIND)}")
+        reporter.say("warning: latency was measured on a busy machine; the next run measures it again")
     images = Images(store, preprocessing, str(config.augment), int(config.views or 1), config.seed, compute.device)
     feed = make_feed(
         prepared.shared,

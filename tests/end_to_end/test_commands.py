@@ -48,15 +48,22 @@ def test_models(tlcompare):
     assert (gone.exit_code, 'no backbone matches "resnet5000"' in gone.output) == (2, True)
 
 
-def test_plan(tlcompare):
-    result = tlcompare(
-        "plan", "--model", "resnet50", "--unfreeze", "conv4+conv5", "--classes", 5, "--image-size", 32, "--json"
-    )
-    made = json.loads(result.stdout)
+def test_plan(tlcompare, tmp_path, monkeypatch):
+    command = ["plan", "--model", "resnet50", "--unfreeze", "conv4+conv5", "--classes", 5, "--image-size", 32]
+    monkeypatch.setenv("TLCOMPARE_CACHE", str(tmp_path))
+    made = json.loads(tlcompare(*command, "--json").stdout)
     assert made["trainable_parameters"] == 22_073_349
-    assert made["features"]["after"]
+    assert made["features"] is None
     assert made["footprint"]["memory_mb"] > made["footprint"]["weights_mb"] > 90
-    assert made["features"]["seconds"] < made["features"]["seconds_without"]
+    assert not (tmp_path / "speed").exists()
+    assert "--measure finds out" in tlcompare(*command).stdout
+    measured = tlcompare(*command, "--measure", "--json")
+    assert measured.stderr == "measuring how fast resnet50 is here, which is kept\n"
+    features = json.loads(measured.stdout)["features"]
+    assert features["after"]
+    assert features["seconds"] < features["seconds_without"]
+    assert json.loads(tlcompare(*command, "--json").stdout)["features"] == features
+    assert tlcompare(*command, "--measure").stderr == ""
     table = tlcompare("plan", "--model", "mobilenet", "--unfreeze", 30, "--classes", 5, "--image-size", 32).stdout
     assert "2,400,773 of 3,212,101" in table
     assert "block9.dw_bn" in table

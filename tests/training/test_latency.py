@@ -29,7 +29,7 @@ def test_latency_is_measured_once_per_backbone(tmp_path, monkeypatch):
     assert len(calls) == passes
     latency("frozen", "another")
     assert len(calls) == 2 * passes
-    (path, _) = (tmp_path / "latency").iterdir()
+    (path, _) = (tmp_path / "latency").glob("*.json")
     path.write_text("{")
     latency("frozen")
     latency("frozen", "another")

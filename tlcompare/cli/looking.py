@@ -121,29 +121,37 @@ def _kilobytes(size: int | None) -> str:
 @click.option("--classes", type=click.IntRange(2), required=True, help="Number of classes of the head.")
 @_SIZE
 @click.option("--batch-size", "--batch_size", type=click.IntRange(1, 65536), default=32, show_default=True)
+@click.option("--measure", is_flag=True, help="Measure the backbone's speed here, if it is not known: some seconds.")
 @_JSON
-def plan(model: str, unfreeze: str, classes: int, image_size: int | None, batch_size: int, as_json: bool) -> None:
+def plan(
+    model: str, unfreeze: str, classes: int, image_size: int | None, batch_size: int, measure: bool, as_json: bool
+) -> None:
     """Show what a strategy would train and cost, without training, and what keeping the frozen features would save.
 
-    The saving is for 1,000 images with their mirror images and the default recipe; the backbone's speed is measured at
-    first use and kept. Memory is what is allocated; on a CPU the process may hold up to two fifths more, which its
-    allocator does not give back.
+    The saving is for 1,000 images with their mirror images and the default recipe, where the backbone's speed is known
+    on this machine: from a run, or with --measure. Memory is what is allocated; on a CPU the process may hold up to two
+    fifths more, which its allocator does not give back.
 
     \b
     tlcompare plan --model mobilenet --unfreeze 50 --classes 5
+    tlcompare plan --model resnet50 --unfreeze conv4+conv5 --classes 5 --measure
     tlcompare plan --model resnet50 --unfreeze conv4+conv5 --classes 5 --json
     """
-    from tlcompare.features.saving import expected_saving
+    from tlcompare.features.saving import expected_saving, is_measured
     from tlcompare.freezing.layers import build_and_trace
     from tlcompare.freezing.strategy import make_plan
     from tlcompare.training.footprint import expected_footprint
 
     layers = build_and_trace(model, image_size)
     made = make_plan(layers, unfreeze, classes)
-    saving = expected_saving(layers, made, images=1000)
-    needed = expected_footprint(layers, made, classes, batch_size, saving.precision)
+    known = is_measured(layers)
+    if measure and not known:
+        click.echo(f"measuring how fast {model} is here, which is kept", err=True)
+    saving = expected_saving(layers, made, images=1000) if measure or known else None
+    needed = expected_footprint(layers, made, classes, batch_size, saving.precision if saving else "fp32")
     if as_json:
-        click.echo(json.dumps(made.to_dict() | {"features": saving.to_dict(), "footprint": needed.to_dict()}))
+        features = saving.to_dict() if saving else None
+        click.echo(json.dumps(made.to_dict() | {"features": features, "footprint": needed.to_dict()}))
         return
     _print_table(
         [
@@ -174,6 +182,11 @@ def plan(model: str, unfreeze: str, classes: int, image_size: int | None, batch_
         f"memory             {needed.memory_mb:,.0f} MB: {needed.weights_mb:,.0f} weights, {needed.optimizer_mb:,.0f} "
         f"gradients and AdamW, {needed.activations_mb:,.0f} activations of {batch_size} images"
     )
+    if saving is None:
+        click.echo(
+            "features           what keeping them saves is not known: --measure finds out how fast this machine is"
+        )
+        return
     if not saving.after:
         click.echo("features           none are kept: there is nothing before the cut that would be worth it")
         return

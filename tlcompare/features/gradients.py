@@ -21,8 +21,8 @@ from tlcompare.freezing.depthwise import (
 from tlcompare.machine.device import Compute
 from tlcompare.machine.measured import measured_once
 
-_BATCH, _VALUES = 16, 1 << 23
-_REPEATS = 3
+_BATCH, _VALUES = 16, 1 << 22
+_REPEATS = 2
 _HOPELESS = 4
 """A way that takes so many times as long as another is not tried again."""
 _MARGIN = 0.9

@@ -10,7 +10,7 @@ import numpy as np
 from tlcompare.config import RunConfig
 from tlcompare.data.splits import Split
 from tlcompare.features.feed import cuts_to_keep, demand, measured_costs
-from tlcompare.features.speed import faster_precision
+from tlcompare.features.speed import disk_is_known, faster_precision, precisions, speed_is_known
 from tlcompare.freezing.layers import LayerList
 from tlcompare.freezing.strategy import FreezePlan
 from tlcompare.machine.device import choose_compute
@@ -43,12 +43,15 @@ class Saving:
         return asdict(self)
 
 
+def is_measured(layers: LayerList) -> bool:
+    """Whether everything is known that `expected_saving` would measure."""
+    return disk_is_known() and all(speed_is_known(layers, c) for c in precisions(choose_compute(RunConfig())))
+
+
 def expected_saving(layers: LayerList, plan: FreezePlan, images: int) -> Saving:
     """What keeping features saves a run of so many training images with the default recipe; measures the machine."""
     config = RunConfig(augment="flip", views=2)
-    compute = choose_compute(config)
-    if compute.device == "cpu" and compute.precision == "bf16":
-        compute = faster_precision(layers, compute)
+    compute = faster_precision(layers, choose_compute(config))
     costs = measured_costs(layers, compute)
     nobody = np.array([], np.int64)
     wanted = demand(plan.cut, Split(np.arange(images), nobody, nobody), config)

@@ -21,12 +21,14 @@ from tlcompare.freezing.graph import Cut, cut_points
 from tlcompare.freezing.inference import folded
 from tlcompare.freezing.layers import LayerList
 from tlcompare.machine.device import Compute
-from tlcompare.machine.measured import measured_once
+from tlcompare.machine.measured import measured_once, remembered
 
 _MEASURED = 2
 """Counts up when what is measured changes: what earlier versions have measured is then not used."""
-_PIXELS = 8 * 224**2
-_REPEATS = 2
+_PIXELS, _IMAGES = 4 * 224**2, 32
+_REPEATS, _LIMIT_S = 3, 1.0
+_STEADY = 1.5
+"""Batches that differ by more than this were disturbed."""
 _FILE_BYTES = 32 << 20
 _BLOCK_BYTES = 64 << 10
 
@@ -38,10 +40,12 @@ class Speed:
     Attributes:
         forward: of inference from the input to each cut, by the cut's node; the last is the whole backbone.
         step: of a training step of the whole backbone.
+        disturbed: whether the machine was probably busy with something else.
     """
 
     forward: Mapping[str, float]
     step: float
+    disturbed: bool = False
 
     def inference(self, start: Cut | None, end: Cut | None) -> float:
         """Of inference from one cut to another; None is the input, or the pooled features."""
@@ -63,8 +67,20 @@ class Disk:
 
 
 def measure_speed(layers: LayerList, compute: Compute) -> Speed:
-    """The faster of two batches, of eight images or fewer large ones, after one to warm up; measured once and kept."""
-    key = {
+    """The fastest of three batches, of 32 images or fewer large ones, after one to warm up; kept, unless disturbed."""
+    found = measured_once(
+        "speed", _key(layers, compute), lambda: asdict(_measure_speed(layers, compute)), lambda kept: kept["disturbed"]
+    )
+    return Speed(**found)
+
+
+def speed_is_known(layers: LayerList, compute: Compute) -> bool:
+    """Whether it was measured already."""
+    return remembered("speed", _key(layers, compute)) is not None
+
+
+def _key(layers: LayerList, compute: Compute) -> dict[str, Any]:
+    return {
         "measured": _MEASURED,
         "backbone": layers.backbone,
         "graph": layers.digest,
@@ -74,20 +90,32 @@ def measure_speed(layers: LayerList, compute: Compute) -> Speed:
         "precision": compute.precision,
         "torch": torch.__version__,
     }
-    return Speed(**measured_once("speed", key, lambda: asdict(_measure_speed(layers, compute))))
 
 
 def faster_precision(layers: LayerList, compute: Compute) -> Compute:
-    """`compute` in bf16 or fp32, whichever trains the backbone faster here."""
-    both = [replace(compute, precision=p) for p in ("bf16", "fp32")]
-    return min(both, key=lambda c: measure_speed(layers, c).step)
+    """`compute` in that of its precisions in which the backbone trains faster here."""
+    return min(precisions(compute), key=lambda c: measure_speed(layers, c).step)
+
+
+def precisions(compute: Compute) -> list[Compute]:
+    """`compute` in the precisions that it may be faster in: on CPUs, bf16 instructions need not help."""
+    both = compute.device == "cpu" and compute.precision == "bf16"
+    return [replace(compute, precision=p) for p in ("bf16", "fp32")] if both else [compute]
 
 
 def measure_disk() -> Disk:
     """The disk that holds the cache; measured once and kept."""
+    return Disk(**measured_once("disk", _disk_key(), lambda: asdict(_measure_disk())))
+
+
+def disk_is_known() -> bool:
+    """Whether it was measured already."""
+    return remembered("disk", _disk_key()) is not None
+
+
+def _disk_key() -> dict[str, Any]:
     cache_dir().mkdir(parents=True, exist_ok=True)
-    key = {"folder": str(cache_dir()), "device": cache_dir().stat().st_dev}
-    return Disk(**measured_once("disk", key, lambda: asdict(_measure_disk())))
+    return {"folder": str(cache_dir()), "device": cache_dir().stat().st_dev}
 
 
 class _Clocked(fx.Interpreter):
@@ -108,16 +136,19 @@ class _Clocked(fx.Interpreter):
 
 def _measure_speed(layers: LayerList, compute: Compute) -> Speed:
     side = layers.image_size
-    x = torch.rand(max(min(_PIXELS // side**2, 8), 2), 3, side, side, device=compute.device)  # norms may need two
-    x = x.contiguous(memory_format=torch.channels_last)
+    images = max(min(_PIXELS // side**2, _IMAGES), 2)  # norms may need two
+    x = torch.rand(images, 3, side, side, device=compute.device).contiguous(memory_format=torch.channels_last)
     network = deepcopy(layers.network).to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     inference = folded(network)
-    best: dict[str, float] = {}
+    passes: list[dict[str, float]] = []
+
+    def forward() -> None:
+        clocked = _Clocked(inference, compute.device)
+        clocked.run(x)
+        passes.append(clocked.done)
+
     with torch.inference_mode(), compute.autocast():
-        for _ in range(1 + _REPEATS):
-            clocked = _Clocked(inference, compute.device)
-            clocked.run(x)
-            best = min(best or clocked.done, clocked.done, key=lambda done: max(done.values()))
+        forwards = _repeated(forward)
     network.requires_grad_(True).train()
     use_gradients(network, fastest_gradients(network, compute))
 
@@ -128,7 +159,13 @@ def _measure_speed(layers: LayerList, compute: Compute) -> Speed:
         network.zero_grad()
         _wait(compute.device)
 
-    return Speed(_at_cuts(layers, best, len(x)), _fastest(step) / len(x))
+    steps = _repeated(step)
+    fastest = min(passes[-len(forwards) :], key=lambda done: max(done.values()))
+    return Speed(
+        _at_cuts(layers, fastest, images),
+        min(steps) / images,
+        disturbed=any(max(times) > _STEADY * min(times) for times in (forwards, steps)),
+    )
 
 
 def _at_cuts(layers: LayerList, done: Mapping[str, float], images: int) -> dict[str, float]:
@@ -168,9 +205,13 @@ def _measure_disk() -> Disk:
         return Disk(written / _FILE_BYTES, _seconds(read) / _FILE_BYTES, _seconds(read) / _FILE_BYTES)
 
 
-def _fastest(work: Callable[[], None]) -> float:
+def _repeated(work: Callable[[], None]) -> list[float]:
+    """Seconds of every time after the first, which warms up: three, or fewer that take long."""
     work()
-    return min(_seconds(work) for _ in range(_REPEATS))
+    times = [_seconds(work)]
+    while len(times) < _REPEATS and sum(times) < _LIMIT_S:
+        times.append(_seconds(work))
+    return times
 
 
 def _seconds(work: Callable[[], None]) -> float:

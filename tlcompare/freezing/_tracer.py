@@ -46,6 +46,11 @@ class Part:
     shape: tuple[int, ...]
 
 
+def copy_of(network: nn.Module) -> nn.Module:
+    """A copy with the same weights, for one pass: some networks keep what they met."""
+    return deepcopy(network, {id(p): p for p in network.parameters()})
+
+
 def record(network: nn.Module, size: int) -> tuple[fx.Graph, nn.Module, dict[str, tuple[Part, ...]]]:
     """What `network` computes from images (N, 3, size, size), as a graph.
 
@@ -59,7 +64,7 @@ def record(network: nn.Module, size: int) -> tuple[fx.Graph, nn.Module, dict[str
     Raises:
         UNTRACEABLE: it does what cannot be written down as a graph.
     """
-    copy = deepcopy(network)  # some networks keep what they met
+    copy = copy_of(network)
     tracer = _Tracer(size)
     with torch.no_grad():
         graph = tracer.trace(copy)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-
 import torch
 from torch import fx, nn
 
 from tlcompare.backbones.registry import Backbone
 from tlcompare.errors import BackboneError
 from tlcompare.files import first_line
-from tlcompare.freezing._tracer import UNTRACEABLE, Part, record
+from tlcompare.freezing._tracer import UNTRACEABLE, Part, copy_of, record
 from tlcompare.freezing.operations import never_drops, operation_of
 
 _NOISE = 1e-4
@@ -34,7 +32,7 @@ def trace_features(backbone: Backbone, network: nn.Module) -> tuple[fx.GraphModu
         _split_fused_norms(traced)
         _make_pure(traced)
         with torch.inference_mode():
-            wanted = deepcopy(network)(x)
+            wanted = copy_of(network)(x)
             noise = _NOISE * float(wanted.nan_to_num().abs().max())
             same = torch.allclose(traced(x), wanted, rtol=_NOISE, atol=noise, equal_nan=True)
     except UNTRACEABLE as e:

@@ -63,11 +63,12 @@ def footprint(layers: LayerList, plan: FreezePlan, compute: Compute, classes: in
     """Counted on passes of a few images; the network is left in eval mode, its weights and statistics as they were."""
     model = Classifier(layers, plan.cut, classes, dropout=0.0).to(compute.device)
     side = layers.image_size
-    x = torch.rand(2 * _IMAGES, 3, side, side, device=compute.device).contiguous(memory_format=torch.channels_last)
     layers.network.eval()
     with torch.no_grad():
-        features = model.prefix(x)
-        done = _operations(layers.network, x[:_IMAGES])
+        done = _operations(layers.network, torch.rand(1, 3, side, side, device=compute.device))
+    features = torch.rand(2 * _IMAGES, *plan.cut.shape, device=compute.device)
+    if features.ndim == 4:
+        features = features.contiguous(memory_format=torch.channels_last)
     state = {name: tensor.clone() for name, tensor in layers.network.named_buffers()}
     freeze(layers.network, plan)
     set_training(layers, plan)
@@ -79,8 +80,8 @@ def footprint(layers: LayerList, plan: FreezePlan, compute: Compute, classes: in
     each = (more - few) / _IMAGES
     weights = sum(t.nbytes for t in model.weights().values())
     return Footprint(
-        forward_gflops=sum(done.values()) / _IMAGES / 1e9,
-        step_gflops=_step(layers, plan, done) / _IMAGES / 1e9,
+        forward_gflops=sum(done.values()) / 1e9,
+        step_gflops=_step(layers, plan, done) / 1e9,
         weights_mb=weights / 1e6,
         optimizer_mb=_OPTIMIZER * 4 * plan.trainable_parameters / 1e6,
         activations_mb=(few + (batch - _IMAGES) * each) / 1e6,

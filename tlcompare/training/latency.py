@@ -13,7 +13,6 @@ from tlcompare.freezing.layers import LayerList
 from tlcompare.machine.device import Compute
 from tlcompare.machine.measured import measured_once
 
-KIND = "latency"
 _WARM_UP = 3
 _LIMIT_S = 3.0
 _BATCH = 25
@@ -49,7 +48,13 @@ def measure(model: Classifier, layers: LayerList, compute: Compute) -> Latency:
         "precision": "fp32",
         "torch": torch.__version__,
     }
-    return Latency(**measured_once(KIND, key, lambda: asdict(_measure(model, layers.image_size, compute.device))))
+    found = measured_once(
+        "latency",
+        key,
+        lambda: asdict(_measure(model, layers.image_size, compute.device)),
+        disturbed=lambda kept: Latency(**kept).disturbed,
+    )
+    return Latency(**found)
 
 
 def _measure(model: Classifier, image_size: int, device: str) -> Latency:
