@@ -64,7 +64,8 @@ def test_plan(tlcompare, tmp_path, monkeypatch):
     assert features["seconds"] < features["seconds_without"]
     assert json.loads(tlcompare(*command, "--json").stdout)["features"] == features
     assert tlcompare(*command, "--measure").stderr == ""
-    table = tlcompare("plan", "--model", "mobilenet", "--unfreeze", 30, "--classes", 5, "--image-size", 32).stdout
+    small = ["--model", "mobilenet", "--unfreeze", 30, "--classes", 5, "--image-size", 32]
+    table = tlcompare("plan", *small, "--measure").stdout
     assert "2,400,773 of 3,212,101" in table
     assert "block9.dw_bn" in table
     assert "cut                after block9.dw_conv" in table

@@ -183,9 +183,7 @@ def plan(
         f"gradients and AdamW, {needed.activations_mb:,.0f} activations of {batch_size} images"
     )
     if saving is None:
-        click.echo(
-            "features           what keeping them saves is not known: --measure finds out how fast this machine is"
-        )
+        click.echo("features           what keeping them saves is not known: --measure finds out")
         return
     if not saving.after:
         click.echo("features           none are kept: there is nothing before the cut that would be worth it")
