@@ -24,7 +24,7 @@ from tlcompare.cli import main
 from tlcompare.features.speed import measure_speed
 from tlcompare.freezing.layers import trace
 from tlcompare.machine.device import Compute, require_compiler
-from tlcompare.tracking.sending import _empty_model
+from tlcompare.tracking.sending import _requirements
 
 pytestmark = pytest.mark.usefixtures("drawn_once")
 
@@ -303,9 +303,9 @@ def test_a_model_asks_for_packages_that_can_be_installed(run, photos, monkeypatc
         return real(*arguments, **named)
 
     monkeypatch.setattr("mlflow.pyfunc.save_model", save)
-    _empty_model.cache_clear()
+    _requirements.cache_clear()
     run("train", "--data", photos, *TINY, "--unfreeze", "frozen")
-    _empty_model.cache_clear()
+    _requirements.cache_clear()
     assert "torch==2.15.0" in asked
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import functools
+import hashlib
 import io
+import json
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -28,6 +31,7 @@ from PIL import Image
 
 import tlcompare
 from tlcompare import serving
+from tlcompare.files import cache_dir, sealed, sha256_of, unsealed, write_atomically
 from tlcompare.tracking.store import client
 
 _REQUIRED = "mlflow torch torchvision timm safetensors numpy pandas pillow pyyaml filelock".split()
@@ -123,10 +127,13 @@ def _model(run_id: str, entry: Entry) -> None:
     with ExitStack() as unfinished, tempfile.TemporaryDirectory() as temporary:
         unfinished.callback(_mark_failed, logged.model_id)
         saved = Path(temporary) / "saved"
-        shutil.copytree(Path(_empty_model().name) / "saved", saved, copy_function=_link)
-        shutil.copytree(str(entry.files), saved / "artifacts" / _FILES, dirs_exist_ok=True, copy_function=_link)
+        for path, text in _beside_the_weights().items():
+            (saved / path).parent.mkdir(parents=True, exist_ok=True)
+            (saved / path).write_text(text, encoding="utf-8")
+        package = Path(tlcompare.__file__).parent
+        shutil.copytree(package, saved / "code" / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(str(entry.files), saved / "artifacts" / _FILES, copy_function=_link)
         described = Model.load(saved)
-        (saved / "MLmodel").unlink()
         described.artifact_path, described.run_id = logged.artifact_location, run_id
         described.model_id = described.model_uuid = logged.model_id
         described.utc_time_created = str(datetime.now(UTC).replace(tzinfo=None))
@@ -147,20 +154,35 @@ def _link(source: str, target: str) -> None:
 
 
 @functools.cache
-def _empty_model() -> tempfile.TemporaryDirectory[str]:
-    """What MLflow saves for a pyfunc, its weights left out: it is the same for all, and takes MLflow long."""
-    kept = tempfile.TemporaryDirectory()
-    empty = Path(kept.name) / _FILES
-    empty.mkdir()
-    mlflow.pyfunc.save_model(
-        Path(kept.name) / "saved",
-        python_model=str(Path(serving.__file__)),
-        artifacts={"model": str(empty)},
-        code_paths=[str(Path(tlcompare.__file__).parent)],
-        signature=_signature(),
-        input_example=_example(),
-        pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in _REQUIRED],
-    )
+def _requirements() -> list[str]:
+    return [f"{name}=={version(name).partition('+')[0]}" for name in _REQUIRED]
+
+
+def _beside_the_weights() -> dict[str, str]:
+    """The files that MLflow saves for any model of this tool, weights and code left out: texts by their paths.
+
+    They are the same for all, and take MLflow a second: kept for as long as nothing in them changes.
+    """
+    depends = [_requirements(), platform.python_version(), sha256_of(Path(serving.__file__))]
+    place = cache_dir() / "pyfunc" / hashlib.sha256(json.dumps(depends).encode()).hexdigest()[:24]
+    kept: dict[str, str] | None = unsealed(place)
+    if kept is None:
+        with tempfile.TemporaryDirectory() as folder:
+            empty, saved = Path(folder) / _FILES, Path(folder) / "saved"
+            empty.mkdir()
+            mlflow.pyfunc.save_model(
+                saved,
+                python_model=str(Path(serving.__file__)),
+                artifacts={"model": str(empty)},
+                code_paths=[str(Path(tlcompare.__file__).parent)],
+                signature=_signature(),
+                input_example=_example(),
+                pip_requirements=_requirements(),
+            )
+            shutil.rmtree(saved / "code")
+            files = [path for path in saved.rglob("*") if path.is_file()]
+            kept = {str(path.relative_to(saved)): path.read_text(encoding="utf-8") for path in files}
+        write_atomically(place, sealed(kept))
     return kept
 
 
