@@ -21,9 +21,10 @@ from typing import Any
 
 import click
 
-from benchmarks.work import BACKBONE, CLASSES, Job, Trial, default_space, shallow_trials, write_images
+from benchmarks.work import BACKBONE, BATCH_SIZE, CLASSES, Job, Trial, default_space, shallow_trials, write_images
 
-PEERS = ("tuned", "notebook", "fastai", "lightning", "keras")
+PEERS = ("tuned", "tuned_logged", "notebook", "fastai", "lightning", "keras")
+_SHOWN = {"tuned_logged": "tuned + checkpoints + MLflow"}
 _PACKAGES = ("torch", "torchvision", "timm", "mlflow", "optuna", "fastai", "lightning", "keras")
 
 
@@ -32,7 +33,7 @@ class Workload:
     """A list of trials.
 
     Attributes:
-        name: W1 to W4.
+        name: W1 to W4, and those of larger images.
         about: in words.
         trials: all of them, which tlcompare runs.
         sampled: which of them the peers run; they reuse nothing between trials, so the time of all follows.
@@ -46,6 +47,7 @@ class Workload:
     sampled: tuple[int, ...]
     images: int
     epochs: int
+    image_size: int
 
     @property
     def scale(self) -> float:
@@ -53,27 +55,35 @@ class Workload:
 
 
 def make_workloads(scale: float) -> tuple[Workload, ...]:
-    """The four workloads; `scale` multiplies the numbers of images and epochs."""
+    """The workloads; `scale` multiplies the numbers of images and epochs."""
     forty = default_space(40)
     by_work = sorted(range(40), key=lambda i: _depth(forty[i]))
-    images = [min(int(n * scale), 1797) for n in (1000, 300, 240, 400)]
-    epochs = [max(int(n * scale), 1) for n in (15, 6, 4, 12)]
+    fifty, sampled = (Trial("50"),), tuple(sorted(by_work[4::8]))
+
+    def workload(
+        name: str, about: str, trials: tuple[Trial, ...], sampled: tuple[int, ...], images: int, epochs: int, side: int
+    ) -> Workload:
+        return Workload(name, about, trials, sampled, min(int(images * scale), 1797), max(int(epochs * scale), 1), side)
+
     return (
-        Workload("W1", "one frozen run", (Trial("frozen"),), (0,), images[0], epochs[0]),
-        Workload("W2", "one run of the last 50 layers", (Trial("50"),), (0,), images[1], epochs[1]),
-        Workload("W3", "40 trials of the default space", forty, tuple(sorted(by_work[4::8])), images[2], epochs[2]),
-        Workload("W4", "40 trials, frozen or the last block", shallow_trials(40), (18, 19), images[3], epochs[3]),
+        workload("W1", "one frozen run", (Trial("frozen"),), (0,), 1000, 15, 64),
+        workload("W2", "one run of the last 50 layers", fifty, (0,), 300, 6, 64),
+        workload("W3", "40 trials of the default space", forty, sampled, 240, 4, 64),
+        workload("W4", "40 trials, frozen or the last block", shallow_trials(40), (18, 19), 400, 12, 64),
+        workload("W2 at 128", "one run of the last 50 layers", fifty, (0,), 600, 6, 128),
+        workload("W3 at 128", "40 trials of the default space", forty, sampled, 600, 4, 128),
     )
 
 
 @click.command()
 @click.option("--scale", default=1.0, help="Times as many images, 1,797 at most, and epochs.")
-@click.option("--image-size", default=64, help="Side of the network's input in pixels.")
 @click.option("--rounds", default=3, help="Times that everything is run, each with another seed.")
-@click.option("--workload", "workloads", multiple=True, help="W1, W2, W3 or W4; repeat it. [default: all]")
+@click.option(
+    "--workload", "workloads", multiple=True, help='A workload, such as W1 or "W3 at 128"; repeat it. [default: all]'
+)
 @click.option("--peer", "peers", multiple=True, help="A peer; repeat it. [default: all that are installed]")
 @click.option("--out", default="benchmarks/results", help="Folder for the table and the numbers.")
-def main(scale: float, image_size: int, rounds: int, workloads: Sequence[str], peers: Sequence[str], out: str) -> None:
+def main(scale: float, rounds: int, workloads: Sequence[str], peers: Sequence[str], out: str) -> None:
     """Measure how long tlcompare and its peers take for the same trials, alternately, and print the ratios.
 
     Each measurement is a fresh process that has imported everything; what it writes into caches is thrown away,
@@ -83,16 +93,15 @@ def main(scale: float, image_size: int, rounds: int, workloads: Sequence[str], p
     began = time.monotonic()
     chosen = [w for w in make_workloads(scale) if not workloads or w.name in workloads]
     with tempfile.TemporaryDirectory() as folder, _workers(peers or PEERS) as workers:
-        precision = _faster_precision(image_size)
+        precisions = {side: _faster_precision(side) for side in {w.image_size for w in chosen}}
         results = [
             row
             for workload in chosen
-            for row in _measure(workload, workers, Path(folder), image_size, rounds, precision)
+            for row in _measure(workload, workers, Path(folder), rounds, precisions[workload.image_size])
         ]
     report = {
         "machine": _machine(),
-        "image_size": image_size,
-        "precision": precision,
+        "precision of tuned, by image size": precisions,
         "rounds": rounds,
         "minutes": round((time.monotonic() - began) / 60, 1),
         "results": results,
@@ -105,7 +114,7 @@ def main(scale: float, image_size: int, rounds: int, workloads: Sequence[str], p
 
 
 def _measure(
-    workload: Workload, workers: dict[str, Worker], folder: Path, image_size: int, rounds: int, precision: str
+    workload: Workload, workers: dict[str, Worker], folder: Path, rounds: int, precision: str
 ) -> Iterator[dict[str, Any]]:
     """One row per contestant: seconds of every round, accuracies, counts."""
     data = folder / f"{workload.images}"
@@ -114,10 +123,10 @@ def _measure(
     every: dict[str, list[dict[str, Any]]] = {}
 
     def job(trials: Sequence[Trial], cache: Path, epochs: int = workload.epochs, count: bool = False) -> Job:
-        return Job(tuple(trials), str(data), image_size, epochs, precision, str(cache), count)
+        return Job(tuple(trials), str(data), workload.image_size, epochs, precision, str(cache), count)
 
     sampled = [workload.trials[i] for i in workload.sampled]
-    measured = folder / "measured"
+    measured = folder / f"measured-{workload.image_size}"
     for number in range(rounds):
         for name, worker in workers.items():
             ours = name == "tlcompare"
@@ -166,12 +175,12 @@ def _every_epoch(workload: Workload, one: dict[str, Any], two: dict[str, Any]) -
     return counts
 
 
-def _least(workload: Workload, image_size: int) -> int:
+def _least(workload: Workload) -> int:
     """The least multiply-adds: the frozen part once per image, the rest in every epoch, gradients that are needed."""
     from tlcompare.freezing.layers import build_and_trace
     from tlcompare.freezing.strategy import make_plan
 
-    layers = build_and_trace(BACKBONE, image_size)
+    layers = build_and_trace(BACKBONE, workload.image_size)
     forward = {x.number: sum(x.sizes) * math.prod(x.shape[1:]) for x in layers.layers if x.operation == "conv"}
     head = layers.features * CLASSES
     train, epochs = workload.images - workload.images // 5, workload.epochs
@@ -254,16 +263,23 @@ def _depth(trial: Trial) -> float:
     return make_plan(build_and_trace(BACKBONE, 64), trial.unfreeze, 10).depth
 
 
-def _faster_precision(image_size: int) -> str:
-    from tlcompare.config import RunConfig
-    from tlcompare.features.speed import faster_precision
-    from tlcompare.freezing.layers import build_and_trace
-    from tlcompare.machine.device import choose_compute
+def _faster_precision(side: int) -> str:
+    """In which stock PyTorch makes a training step of the whole network sooner here."""
+    import torch
 
-    compute = choose_compute(RunConfig())
-    if compute.precision == "fp32":
-        return "fp32"
-    return faster_precision(build_and_trace(BACKBONE, image_size), compute).precision
+    from tlcompare.freezing.layers import build_and_trace
+    from tlcompare.machine.device import native_bf16
+
+    network = build_and_trace(BACKBONE, side).network.train().to(memory_format=torch.channels_last)
+    x = torch.rand(BATCH_SIZE, 3, side, side).contiguous(memory_format=torch.channels_last)
+    seconds: dict[str, list[float]] = {"fp32": [], "bf16": []}
+    for precision in ["fp32", "bf16"] * 4 if native_bf16("cpu") else []:
+        start = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            features = network(x)
+        features.float().square().mean().backward()
+        seconds[precision].append(time.perf_counter() - start)
+    return min(seconds, key=lambda precision: min(seconds[precision], default=0.0))
 
 
 def _machine() -> dict[str, Any]:
@@ -288,19 +304,20 @@ def _table(report: dict[str, Any], workloads: Sequence[Workload]) -> str:
     """Everything as Markdown."""
     machine = report["machine"]
     packages = ", ".join(f"{name} {v}" for name, v in machine["packages"].items())
+    tuned_in = ", ".join(f"{p} at {side} pixels" for side, p in report["precision of tuned, by image size"].items())
     lines = [
         f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}, {packages}. "
-        f"{BACKBONE} at {report['image_size']} pixels, {report['precision']}, seeds 0 to {report['rounds'] - 1}; "
+        f"{BACKBONE}, tuned in {tuned_in}, seeds 0 to {report['rounds'] - 1}; "
         f"{report['minutes']} minutes in all.",
         "",
     ]
     for w in workloads:
-        least = _least(w, report["image_size"])
+        least = _least(w)
         rows = [r for r in report["results"] if r["workload"] == w.name]
         ours = next(r["seconds"] for r in rows if r["contestant"] == "tlcompare")
         sampled = "" if w.scale == 1 else f"; peers ran {len(w.sampled)} of the {len(w.trials)} trials, scaled up"
         lines += [
-            f"**{w.name}**: {w.about}; {w.images} images, {w.epochs} epochs{sampled}. "
+            f"**{w.name}**: {w.about}; {w.images} images of {w.image_size} pixels, {w.epochs} epochs{sampled}. "
             f"Multiply-adds at least: {_count(least)}.",
             "",
             "| | seconds | spread | slower than tlcompare | accuracy | images decoded | passes: frozen part, rest "
@@ -313,7 +330,7 @@ def _table(report: dict[str, Any], workloads: Sequence[Workload]) -> str:
             means = [statistics.mean(a) for a in r["accuracies"]]
             error = statistics.stdev(means) / len(means) ** 0.5 if len(means) > 1 else 0.0
             lines.append(
-                f"| {r['contestant']} | {statistics.median(r['seconds']):.1f} "
+                f"| {_SHOWN.get(r['contestant'], r['contestant'])} | {statistics.median(r['seconds']):.1f} "
                 f"| {min(r['seconds']):.1f} to {max(r['seconds']):.1f} | {ratio} "
                 f"| {statistics.mean(means):.1%} ± {error:.1%} | {_count(r.get('decoded'))} "
                 f"| {_passes(r)} "

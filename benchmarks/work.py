@@ -35,7 +35,7 @@ class Job:
         data: folder with train and val folders of class folders of JPEG files.
         image_size: side of the network's input in pixels.
         epochs: of each trial.
-        precision: fp32 or bf16, whichever trains faster here; for those that choose.
+        precision: fp32 or bf16, whichever stock PyTorch trains faster in here; for `tuned`.
         cache: folder that may hold what earlier jobs left.
         count: count operations instead of taking the time.
     """

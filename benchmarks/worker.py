@@ -30,7 +30,7 @@ from tlcompare.machine.memory import peak_mb, reset_peak
 def main(name: str) -> None:
     """Serve jobs until standard input ends."""
     contestant = importlib.import_module(f"benchmarks.contestants.{name}")
-    database = _empty_database() if name == "tlcompare" else None
+    database = _empty_database() if name in ("tlcompare", "tuned_logged") else None
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     print("ready", file=answers, flush=True)

@@ -139,7 +139,7 @@ def _train(
     reporter.doing("measuring latency")
     latency = measure(model, layers, compute)
     if latency.disturbed:
-        reporter.say("warning: latency was measured on a busy machine; the next run measures it again")
+        reporter.say("warning: latency was measured on a busy machine; a run in an hour measures it again")
     images = Images(store, preprocessing, str(config.augment), int(config.views or 1), config.seed, compute.device)
     feed = make_feed(
         prepared.shared,

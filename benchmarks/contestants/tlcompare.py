@@ -41,7 +41,6 @@ def run(job: Job) -> Done:
     options = {
         "data": job.data,
         "device": "cpu",
-        "precision": job.precision,
         "image_size": job.image_size,
         "epochs": job.epochs,
         "augment": "none",

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable, Iterator
 
 import torch
+from torch import nn
 from torchvision import datasets, transforms
 
 from benchmarks.contestants._torch import (
@@ -25,16 +27,28 @@ from benchmarks.contestants._torch import (
 from benchmarks.work import BATCH_SIZE, Done, Job, Trial
 
 _Images = tuple[torch.Tensor, torch.Tensor]
+Told = Callable[[int, nn.Module, torch.optim.Optimizer, dict[str, float]], None]
+"""Is called after each epoch with its number, the model, the optimizer and what it gave."""
 
 
-def run(job: Job) -> Done:
+@contextlib.contextmanager
+def _nothing_kept(job: Job, trial: Trial) -> Iterator[Told]:
+    yield lambda epoch, model, optimizer, metrics: None
+
+
+def run(job: Job, keeping: Callable[[Job, Trial], contextlib.AbstractContextManager[Told]] = _nothing_kept) -> Done:
+    """Train every trial; `keeping` gives what is told of its epochs."""
     start = time.perf_counter()
     images = {part: _load(job, part) for part in ("train", "val")}
     once = time.perf_counter() - start
-    return Done([_train(job, trial, images) for trial in job.trials], once)
+    accuracies = []
+    for trial in job.trials:
+        with keeping(job, trial) as told:
+            accuracies.append(_train(job, trial, images, told))
+    return Done(accuracies, once)
 
 
-def _train(job: Job, trial: Trial, images: dict[str, _Images]) -> float:
+def _train(job: Job, trial: Trial, images: dict[str, _Images], told: Told) -> float:
     model = make_model(trial).to(memory_format=torch.channels_last)
     frozen = freeze(model, trial)
     optimizer, loss_of = make_optimizer(model, trial, fused=True), make_loss()
@@ -43,15 +57,18 @@ def _train(job: Job, trial: Trial, images: dict[str, _Images]) -> float:
     schedule = make_schedule(optimizer, job, -(-len(labels) // BATCH_SIZE))
     autocast = torch.autocast("cpu", torch.bfloat16) if job.precision == "bf16" else contextlib.nullcontext()
     best = 0.0
-    for _ in range(job.epochs):
+    for epoch in range(job.epochs):
         model.train()
+        total = torch.zeros(())
         for module in frozen:
             module.eval()
         for chosen in batches(len(labels), BATCH_SIZE, random):
             optimizer.zero_grad(set_to_none=True)
             with autocast:
                 logits = model(_normalised(pixels[chosen]))
-            loss_of(logits.float(), labels[chosen]).backward()
+            loss = loss_of(logits.float(), labels[chosen])
+            loss.backward()
+            total += loss.detach() * len(chosen)
             clip(model)
             optimizer.step()
             schedule.step()
@@ -60,7 +77,9 @@ def _train(job: Job, trial: Trial, images: dict[str, _Images]) -> float:
         with torch.inference_mode(), autocast:
             for part, truth in zip(images["val"][0].split(64), images["val"][1].split(64), strict=True):
                 right += int((model(_normalised(part)).argmax(1) == truth).sum())
-        best = max(best, right / len(images["val"][1]))
+        accuracy = right / len(images["val"][1])
+        best = max(best, accuracy)
+        told(epoch, model, optimizer, {"train/loss": float(total) / len(labels), "val/accuracy": accuracy})
     return best
 
 

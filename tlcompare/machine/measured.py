@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tlcompare.files import cache_dir, locked, write_atomically
+
+_WHILE_S = 3600.0
 
 
 def folder(kind: str) -> Path:
@@ -34,22 +37,22 @@ def measured_once(
     """What `measure` gave when it was first asked with this key.
 
     Processes that ask for the same wait for one another. What was `disturbed`, because the machine was busy with
-    something else, is measured again by the next process that asks.
+    something else, is measured again by whoever asks an hour later.
     """
     path = _path(kind, key)
+
+    def good(kept: dict[str, Any] | None) -> bool:
+        return kept is not None and not (disturbed(kept) and time.time() - path.stat().st_mtime > _WHILE_S)
+
     kept = remembered(kind, key)
-    if kept is None or (disturbed(kept) and path not in _measured_here):
+    if not good(kept):
         with locked(path):
-            now = remembered(kind, key)
-            if now is None or now == kept:
-                now = measure()
-                write_atomically(path, json.dumps({"key": key, kind: now}, indent=1))
-                _measured_here.add(path)
-            kept = now
+            kept = remembered(kind, key)
+            if not good(kept):
+                kept = measure()
+                write_atomically(path, json.dumps({"key": key, kind: kept}, indent=1))
+    assert kept is not None
     return kept
-
-
-_measured_here: set[Path] = set()
 
 
 def _path(kind: str, key: Mapping[str, Any]) -> Path:
