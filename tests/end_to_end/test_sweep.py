@@ -349,7 +349,8 @@ def test_a_dry_run_shows_what_would_be_and_leaves_nothing(sweep, workplace):
     assert "depth: 0 to 1" in result.stdout
     fixed = sweep("--dry-run", "--unfreeze", "frozen", "--space", "surgical", "--lr", 0.1, model=MODEL).stdout
     assert "then 39 more, with further seeds: nothing is left to choose" in fixed
-    for wrong in (["--storage", "foo.db"], ["--name", "a b"]):
+    sweep("--dry-run", "--jobs", "auto", model=MODEL)
+    for wrong in (["--storage", "foo.db"], ["--name", "a b"], ["--jobs", "some"]):
         sweep("--dry-run", *wrong, code=2, model=MODEL)
     assert not (workplace / "optuna.db").exists()
     assert MlflowClient().get_experiment_by_name("tlcompare") is None

@@ -39,6 +39,16 @@ SWITCH: dict[str, Any] = {
 }
 """Settings of an option that is on when it stands alone, and takes a value as `mlflow run` gives one."""
 
+
+class _Jobs(click.IntRange):
+    """A number, or `auto`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if value == "auto" else super().convert(value, param, ctx)
+
+
+JOBS = _Jobs(1, 256)
+
 MOVED = "Where the images of the sweep are now, if they were moved. [default: where they were]"
 
 PREPARING = (

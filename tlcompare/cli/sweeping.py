@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from tlcompare.cli.options import MOVED, SWITCH, either_spelling, fixing_options, listed, seconds
+from tlcompare.cli.options import JOBS, MOVED, SWITCH, either_spelling, fixing_options, listed, seconds
 from tlcompare.config import resolve
 from tlcompare.files import expanded
 from tlcompare.study.space import SAMPLERS
@@ -58,7 +58,10 @@ _TOP = 5
     "[default: median; off with several objectives, and for grids and lists]",
 )
 @either_spelling(
-    "--jobs", type=click.IntRange(1, 256), help="Trials at a time, each in a process of its own. [default: 1]"
+    "--jobs",
+    type=JOBS,
+    metavar="N|auto",
+    help="Trials at a time, each in a process of its own; auto measures how many get most done. [default: 1]",
 )
 @either_spelling(
     "--log-models", type=click.Choice(["all", "best", "none"]), help="Trials whose model is kept. [default: all]"
@@ -96,7 +99,7 @@ def sweep(
     minimize: tuple[str, ...],
     sampler: str | None,
     pruner: str | None,
-    jobs: int | None,
+    jobs: int | str | None,
     log_models: str | None,
     storage: str | None,
     probe: bool,
@@ -181,9 +184,16 @@ def sweep(
     is_flag=True,
     help="Divide training and validation images anew for each seed; the sealed test images stay.",
 )
-@either_spelling("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Runs at a time.")
+@either_spelling(
+    "--jobs",
+    type=JOBS,
+    metavar="N|auto",
+    default=1,
+    show_default=True,
+    help="Runs at a time; auto takes as many as there are CPUs for.",
+)
 @either_spelling("--data", metavar="DIR", help=MOVED)
-def replicate(sweep: str, top: int, seeds: int, resplit: bool, jobs: int, data: str | None) -> None:
+def replicate(sweep: str, top: int, seeds: int, resplit: bool, jobs: int | str, data: str | None) -> None:
     """Run the best configurations of a sweep, and its baselines, with further seeds.
 
     The seeds are the same for all configurations, so that they are compared in pairs, and none that the sweep has

@@ -68,18 +68,18 @@ class Disk:
 
 def measure_speed(layers: LayerList, compute: Compute) -> Speed:
     """The fastest of three batches, of 32 images or fewer large ones, after one to warm up; kept, unless disturbed."""
-    found = measured_once(
-        "speed", _key(layers, compute), lambda: asdict(_measure_speed(layers, compute)), lambda kept: kept["disturbed"]
-    )
+    key = speed_key(layers, compute)
+    found = measured_once("speed", key, lambda: asdict(_measure_speed(layers, compute)), lambda kept: kept["disturbed"])
     return Speed(**found)
 
 
 def speed_is_known(layers: LayerList, compute: Compute) -> bool:
     """Whether it was measured already."""
-    return remembered("speed", _key(layers, compute)) is not None
+    return remembered("speed", speed_key(layers, compute)) is not None
 
 
-def _key(layers: LayerList, compute: Compute) -> dict[str, Any]:
+def speed_key(layers: LayerList, compute: Compute) -> dict[str, Any]:
+    """What a measurement of a backbone's speed depends on."""
     return {
         "measured": _MEASURED,
         "backbone": layers.backbone,
@@ -135,9 +135,7 @@ class _Clocked(fx.Interpreter):
 
 
 def _measure_speed(layers: LayerList, compute: Compute) -> Speed:
-    side = layers.image_size
-    images = max(min(_PIXELS // side**2, _IMAGES), 2)  # norms may need two
-    x = torch.rand(images, 3, side, side, device=compute.device).contiguous(memory_format=torch.channels_last)
+    x = batch_for(layers, compute)
     network = deepcopy(layers.network).to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     inference = folded(network)
     passes: list[dict[str, float]] = []
@@ -162,10 +160,17 @@ def _measure_speed(layers: LayerList, compute: Compute) -> Speed:
     steps = _repeated(step)
     fastest = min(passes[-len(forwards) :], key=lambda done: max(done.values()))
     return Speed(
-        _at_cuts(layers, fastest, images),
-        min(steps) / images,
+        _at_cuts(layers, fastest, len(x)),
+        min(steps) / len(x),
         disturbed=any(max(times) > _STEADY * min(times) for times in (forwards, steps)),
     )
+
+
+def batch_for(layers: LayerList, compute: Compute) -> torch.Tensor:
+    """Images to measure with: 32, or fewer large ones, and two at least, which norms may need."""
+    side = layers.image_size
+    x = torch.rand(max(min(_PIXELS // side**2, _IMAGES), 2), 3, side, side, device=compute.device)
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def _at_cuts(layers: LayerList, done: Mapping[str, float], images: int) -> dict[str, float]:

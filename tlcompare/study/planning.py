@@ -17,6 +17,7 @@ from tlcompare.machine.device import share_of_threads
 from tlcompare.preparation import Prepared, Workbench, images_of, notes_on_data, prepare
 from tlcompare.probe import run_probe
 from tlcompare.study.objective import Objective, make_objectives
+from tlcompare.study.parallel import AUTO, jobs_beside, jobs_for
 from tlcompare.study.search import Candidate, Search, bind, models_of
 from tlcompare.study.space import Choices, Space, parse_space, read_space
 from tlcompare.study.studies import DEFAULT_STORAGE, Definition, shown
@@ -139,6 +140,9 @@ def make_plan(request: Request, kept: Definition | None, limits: Mapping[str, An
         _require_same(request, kept)
         definition = _where_it_is_now(kept, request)
         objectives = make_objectives(kept.maximize, kept.minimize)
+    asked = dict(request.limits or {})
+    if asked.get("jobs") == AUTO:
+        asked["jobs"] = jobs_beside(int(definition.options["threads"]))
     space = parse_space(definition.space, definition.space_name, definition.space_name)
     if request.probe and space.trials:
         raise ConfigError(
@@ -170,7 +174,7 @@ def make_plan(request: Request, kept: Definition | None, limits: Mapping[str, An
             say(f"the probe of {model} suggests {' and '.join(texts)}, {said}")
     cyclic = bool(space.trials) or definition.sampler == "grid"
     known = search.grid if cyclic else search.always_first
-    chosen = {"trials": len(known) if cyclic else _TRIALS} | dict(limits) | dict(request.limits or {})
+    chosen = {"trials": len(known) if cyclic else _TRIALS} | dict(limits) | asked
     first = len(search.baselines)
     return Plan(definition, search, objectives, Limits(**chosen), workbench, prepared, known, first, cyclic)
 
@@ -217,13 +221,17 @@ def _define(request: Request, objectives: tuple[Objective, ...], say: Callable[[
         options |= {"data": "digits", **small}
         settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in small.items())
         say(f"no --data: taking the embedded digits{f' ({settings})' if settings else ''}; --data DIR takes yours")
-    options.setdefault("threads", share_of_threads(int((request.limits or {}).get("jobs", 1))))
     sampler = _sampler(request, space.sampler, bool(space.trials))
     pruner = _pruner(request, objectives, enumerated=sampler == "grid")
     named = request.models or (() if space_name in presets() else models_of(space))
     if space.trials and (unknown := [m for m in named if m not in models_of(space)]):
         raise ConfigError(f"--model {unknown[0]}: space {space.name} has no trial of it", _there_are(models_of(space)))
     models = named or _at_hand(models_of(space) or models_of(read_space("default")), options, bool(space.trials), say)
+    if "threads" not in options:
+        jobs = (request.limits or {}).get("jobs", 1)
+        if jobs == AUTO:
+            jobs = jobs_for(resolve({"model": models[0]}, options), say)
+        options["threads"] = share_of_threads(int(jobs))
     return Definition(
         space_name=space.name,
         space=dict(space.content),

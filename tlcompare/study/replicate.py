@@ -16,6 +16,7 @@ from tlcompare.machine.signals import is_interruption, terminable
 from tlcompare.preparation import Prepared, Workbench, prepare
 from tlcompare.study.coordinator import Coordinator
 from tlcompare.study.numbering import require_same_layers
+from tlcompare.study.parallel import AUTO, jobs_beside
 from tlcompare.study.planning import Quiet
 from tlcompare.study.replicates import Replicates
 from tlcompare.study.reuse import cuts_worth_keeping
@@ -40,7 +41,7 @@ class Choice:
 
 
 def replicate(
-    sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: int = 1, data: str | None = None
+    sweep: str, top: int, seeds: int, *, resplit: bool = False, jobs: int | str = 1, data: str | None = None
 ) -> str:
     """Run the best configurations of a sweep, and its baselines, with seeds that it has not chosen by.
 
@@ -51,7 +52,7 @@ def replicate(
         top: how many configurations, by mean validation accuracy.
         seeds: how many seeds each.
         resplit: divide training and validation images anew for each seed; the sealed test images stay.
-        jobs: runs at a time.
+        jobs: runs at a time; `auto` is as many as there are CPUs for.
         data: where the images of the sweep are now; None is where they were.
 
     Returns:
@@ -81,7 +82,9 @@ def replicate(
         needed = seeds_for(list(Counter(c.config.model for c in chosen).values()))
         if seeds < needed:
             view.say(f"note: to prove all differences between {len(chosen)} configurations takes {needed} seeds")
-        failed = _run(parent, sweep, wanted, jobs, again, view)
+        if jobs == AUTO:
+            jobs = jobs_beside(max(int(c.config.threads or 1) for c in chosen))
+        failed = _run(parent, sweep, wanted, int(jobs), again, view)
         if failed:
             raise StudyError(
                 f"{len(failed)} runs failed, the first with: {failed[0]}",
