@@ -24,6 +24,7 @@ import click
 from benchmarks.work import BACKBONE, BATCH_SIZE, CLASSES, Job, Trial, default_space, shallow_trials, write_images
 
 PEERS = ("tuned", "tuned_logged", "notebook", "fastai", "lightning", "keras")
+_SIDE_BY_SIDE = "tlcompare --jobs auto"
 _SHOWN = {"tuned_logged": "tuned + checkpoints + MLflow"}
 _PACKAGES = ("torch", "torchvision", "timm", "mlflow", "optuna", "fastai", "lightning", "keras")
 
@@ -122,8 +123,10 @@ def _measure(
         write_images(data, workload.images)
     every: dict[str, list[dict[str, Any]]] = {}
 
-    def job(trials: Sequence[Trial], cache: Path, epochs: int = workload.epochs, count: bool = False) -> Job:
-        return Job(tuple(trials), str(data), workload.image_size, epochs, precision, str(cache), count)
+    def job(
+        trials: Sequence[Trial], cache: Path, epochs: int = workload.epochs, count: bool = False, jobs: int | str = 1
+    ) -> Job:
+        return Job(tuple(trials), str(data), workload.image_size, epochs, precision, str(cache), count, jobs)
 
     sampled = [workload.trials[i] for i in workload.sampled]
     measured = folder / f"measured-{workload.image_size}"
@@ -144,6 +147,10 @@ def _measure(
             every.setdefault(name, []).append(done | {"seconds": seconds})
             if ours and workload.name == "W1":
                 every.setdefault("tlcompare, warm", []).append(worker.run(job(trials, cache)))
+            if ours and len(trials) > 1:
+                _empty_stores(measured, cache)
+                every.setdefault(_SIDE_BY_SIDE, []).append(worker.run(job(trials, cache, jobs="auto")))
+                shutil.copytree(cache / "parallel", measured / "parallel", dirs_exist_ok=True)
             click.echo(f"{workload.name} round {number + 1} {name}: {every[name][-1]['seconds']:.1f} s", err=True)
     for name, rows in every.items():
         ours = name.startswith("tlcompare")
@@ -159,7 +166,7 @@ def _measure(
             "contestant": name,
             "seconds": [r["seconds"] for r in rows],
             "accuracies": [[r["accuracies"][i] for i in workload.sampled] if ours else r["accuracies"] for r in rows],
-            "peak_mb": max(r["peak_mb"] for r in rows),
+            "peak_mb": None if name == _SIDE_BY_SIDE else max(r["peak_mb"] for r in rows),
         } | counts
 
 
@@ -329,12 +336,13 @@ def _table(report: dict[str, Any], workloads: Sequence[Workload]) -> str:
             ratio = f"{statistics.median(times):.1f}× ({min(times):.1f} to {max(times):.1f})"
             means = [statistics.mean(a) for a in r["accuracies"]]
             error = statistics.stdev(means) / len(means) ** 0.5 if len(means) > 1 else 0.0
+            peak = f"{r['peak_mb']:.0f} MB" if r["peak_mb"] else ""
             lines.append(
                 f"| {_SHOWN.get(r['contestant'], r['contestant'])} | {statistics.median(r['seconds']):.1f} "
                 f"| {min(r['seconds']):.1f} to {max(r['seconds']):.1f} | {ratio} "
                 f"| {statistics.mean(means):.1%} ± {error:.1%} | {_count(r.get('decoded'))} "
                 f"| {_passes(r)} "
-                f"| {_count(r.get('multiply_adds'))} | {r['peak_mb']:.0f} MB |"
+                f"| {_count(r.get('multiply_adds'))} | {peak} |"
             )
         lines.append("")
     return "\n".join(lines)

@@ -38,6 +38,7 @@ class Job:
         precision: fp32 or bf16, whichever stock PyTorch trains faster in here; for `tuned`.
         cache: folder that may hold what earlier jobs left.
         count: count operations instead of taking the time.
+        jobs: how many trials tlcompare trains at a time, as its `--jobs` takes it.
     """
 
     trials: tuple[Trial, ...]
@@ -47,6 +48,7 @@ class Job:
     precision: str
     cache: str
     count: bool = False
+    jobs: int | str = 1
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -58,7 +58,7 @@ def run(job: Job) -> Done:
         seed = listed[0]["seed"]
         trials = [{"model": BACKBONE} | {k: v for k, v in t.items() if k != "seed"} for t in listed]
         Path("space.yaml").write_text(yaml.safe_dump({"about": "The benchmark's trials.", "trials": trials}))
-        sweep(Request(name="bench", space="space.yaml", options=options | {"seed": seed}))
+        sweep(Request(name="bench", space="space.yaml", options=options | {"seed": seed}, limits={"jobs": job.jobs}))
         metrics = [r.metrics for r in trials_of(sweep_run("bench").run_id)]
     frozen = [m for m in metrics if m["cost/trainable_parameters"] == HEAD_WEIGHTS]
     return Done(
