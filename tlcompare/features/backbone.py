@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, fx
 
 from tlcompare.data.batches import Images
-from tlcompare.features.gradients import fastest_gradients
+from tlcompare.features.convolutions import train_fast
 from tlcompare.features.store import Features, features_key
-from tlcompare.freezing.depthwise import use_gradients
 from tlcompare.freezing.digest import digest
 from tlcompare.freezing.graph import Cut, between, cut_points
 from tlcompare.freezing.inference import fold, folded, splits_norm
@@ -74,13 +73,13 @@ class SharedBackbone:
         """
         part = between(self.layers.network, plan.cut.node, None)
         fold(part, {layer.module for layer in plan.layers})
-        use_gradients(part, fastest_gradients(part, compute))
+        train_fast(part, compute)
         return part
 
     def compiled(self, cut: Cut, compute: Compute) -> Callable[[Tensor], Tensor]:
         """What lies behind a cut, to be trained through, compiled at its first use."""
         if cut.node not in self._compiled:
             part = between(self.layers.network, cut.node, None)
-            use_gradients(part, fastest_gradients(part, compute))
+            train_fast(part, compute)
             self._compiled[cut.node] = torch.compile(part)
         return self._compiled[cut.node]

@@ -10,9 +10,8 @@ from dataclasses import replace
 
 import torch
 
-from tlcompare.features.gradients import fastest_gradients
+from tlcompare.features.convolutions import train_fast
 from tlcompare.features.speed import batch_for, speed_key
-from tlcompare.freezing.depthwise import use_gradients
 from tlcompare.freezing.layers import LayerList
 from tlcompare.machine.device import Compute
 from tlcompare.machine.measured import measured_once
@@ -58,7 +57,7 @@ def _train(layers: LayerList, share: Compute, ready: threading.Barrier) -> float
     torch.set_num_threads(share.threads)
     network = deepcopy(layers.network).requires_grad_(True).train()
     network.to(memory_format=torch.channels_last)
-    use_gradients(network, fastest_gradients(network, share))
+    train_fast(network, share)
     x = batch_for(layers, share)
 
     def step() -> None:

@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import pytest
 import torch
 from timm.layers import Conv2dSame
@@ -5,7 +7,7 @@ from torch import fx, nn
 
 from tlcompare.backbones.registry import BUILT_IN
 from tlcompare.features.backbone import SharedBackbone
-from tlcompare.features.gradients import fastest_gradients
+from tlcompare.features.convolutions import train_fast
 from tlcompare.freezing.depthwise import (
     DepthwiseConv,
     Gradients,
@@ -17,6 +19,7 @@ from tlcompare.freezing.depthwise import (
 )
 from tlcompare.freezing.graph import Classifier
 from tlcompare.freezing.layers import build_and_trace
+from tlcompare.freezing.pointwise import PointwiseConv, as_products, pointwise
 from tlcompare.freezing.strategy import freeze, make_plan, set_training
 from tlcompare.machine.device import Compute
 
@@ -165,11 +168,56 @@ def test_frozen_norms_behind_the_cut_are_folded_and_those_that_train_are_not(unf
     assert sum(isinstance(m, nn.BatchNorm2d) for m in called) == norms
 
 
-def test_a_choice_is_measured_once_and_kept(monkeypatch):
-    network = build_and_trace("mobilenet", 32).network
+def test_a_choice_is_measured_once_and_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("TLCOMPARE_CACHE", str(tmp_path))
+    layers = build_and_trace("mobilenet", 32)
     compute = Compute("cpu", "fp32", torch.get_num_threads())
-    chosen = fastest_gradients(network, compute)
-    assert len(chosen) == 13
-    monkeypatch.setattr("tlcompare.features.gradients._measure", None)
-    assert fastest_gradients(network, compute) == chosen
-    assert fastest_gradients(network, Compute("cuda", "bf16", 1)) == {}
+
+    def chosen(compute):
+        part = deepcopy(layers.network)
+        train_fast(part, compute)
+        modules = {n.name: part.get_submodule(n.target) for n in part.graph.nodes if n.op == "call_module"}
+        return {n: getattr(m, "gradients", type(m).__name__) for n, m in modules.items()}
+
+    first = chosen(compute)
+    assert (len(list(depthwise(layers.network))), len(list(pointwise(layers.network)))) == (13, 13)
+    monkeypatch.setattr("tlcompare.features.convolutions._fastest", None)
+    assert chosen(compute) == first
+    assert "PointwiseConv" not in chosen(Compute("cuda", "bf16", 1)).values()
+
+
+@pytest.mark.parametrize(
+    "convolution",
+    [
+        nn.Conv2d(6, 8, 1),
+        nn.Conv2d(6, 4, 1, bias=False),
+        nn.Conv2d(6, 4, 1, padding="same"),
+        nn.Conv2d(6, 4, (1, 1), padding="valid", dilation=3),
+    ],
+    ids=str,
+)
+def test_a_convolution_of_one_pixel_is_a_product_of_matrices(convolution):
+    torch.manual_seed(0)
+    network = calling(convolution)
+    as_products(network, {"called"})
+    assert isinstance(network.get_submodule("pointwise_called"), PointwiseConv)
+    x = torch.randn(3, 6, 5, 4).contiguous(memory_format=torch.channels_last)
+    y = network(x)
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(y, convolution(x))
+    for gradient, right in zip(
+        gradients_of(network, x, torch.ones_like(y)), gradients_of(convolution, x, torch.ones_like(y)), strict=True
+    ):
+        torch.testing.assert_close(gradient, right)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert network(x).dtype == torch.bfloat16
+    assert not list(pointwise(network))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [nn.Conv2d(6, 6, 1, 2), nn.Conv2d(6, 6, 1, padding=1), nn.Conv2d(6, 6, 1, groups=2), nn.Conv2d(6, 6, 3, padding=1)],
+    ids=str,
+)
+def test_what_is_more_than_a_product_is_left_alone(other):
+    assert not list(pointwise(calling(other)))
