@@ -318,9 +318,10 @@ def no_memory_to_step(patch, served, url):
 
 
 def moves_what_is_frozen(train_epoch):
-    def moving(trainer, layers, plan, *rest):
-        result = train_epoch(trainer, layers, plan, *rest)
-        frozen = next(p for n, p in layers.network.named_parameters() if n not in plan.parameters)
+    def moving(trainer, rows):
+        result = train_epoch(trainer, rows)
+        weights = trainer.layers.network.named_parameters()
+        frozen = next(p for n, p in weights if n not in trainer.plan.parameters)
         frozen.data.add_(1)
         return result
 

@@ -51,10 +51,11 @@ RECIPES = [
     ({"unfreeze": "top", "dropout": 0.5}, (1, None), "after epoch 1"),
     ({"unfreeze": "all", "optimizer": "sgd", "head_first": 1}, (2, 1), "after step 1 of epoch 2"),
     ({"unfreeze": "30%", "patience": 1, "lr": 0.05}, (1, 2), "after step 2 of epoch 1"),
+    ({"unfreeze": "top"}, (2, 3), "after step 3 of epoch 2"),
 ]
 
 
-@pytest.mark.parametrize(("options", "until", "place"), RECIPES, ids=["top", "all", "30%"])
+@pytest.mark.parametrize(("options", "until", "place"), RECIPES, ids=["an epoch's end", "first step", "a step", "last step"])
 def test_a_training_that_a_signal_ended_ends_with_the_same_bits(config, options, until, place):
     options = config(model=MODEL, epochs=3, **options)
     whole, expected, _ = train(options)

@@ -213,6 +213,8 @@ def _train_epoch(trainer: _Trainer, rows: Indices) -> tuple[float, float]:
         set_training(trainer.layers, trainer.plan)
     batches = shuffled(rows, config.batch_size, config.seed, epoch)
     steps, look = len(batches), _STEPS_PER_LOOK.get(trainer.compute.device, _MORE_STEPS)
+    if progress.steps:
+        _set_learning_rates(trainer.optimizer, config, epoch + (progress.steps - 1) / steps)
     left = batches[progress.steps :]
     seen = len(rows) - sum(map(len, left))
     for batch, x in zip(left, stream.gather(stream.images.slots(batch, epoch) for batch in left), strict=True):
