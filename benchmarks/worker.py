@@ -24,6 +24,8 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 
 from benchmarks.work import Done, Job
+from tlcompare.freezing.depthwise import DepthwiseConv
+from tlcompare.freezing.pointwise import PointwiseConv
 from tlcompare.machine.memory import peak_mb, reset_peak
 
 
@@ -90,6 +92,8 @@ def _counted(run: Callable[[Job], Done], job: Job) -> dict[str, Any]:
     def count(module: nn.Module, x: tuple[Any, ...], y: Any) -> None:
         """Forward, and what of backward will follow: the gradients of weights, and of inputs."""
         nonlocal multiply_adds, convolutions
+        if isinstance(module, DepthwiseConv | PointwiseConv):
+            module = module.convolution  # which is not called itself
         if isinstance(module, nn.Conv2d | nn.Linear):
             forward = y.numel() // module.weight.shape[0] * module.weight.numel()
             gradients = module.weight.requires_grad + x[0].requires_grad if torch.is_grad_enabled() else 0

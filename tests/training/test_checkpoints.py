@@ -47,6 +47,7 @@ def assert_same_bits(bench, fitted, whole, expected):
     assert fitted.frozen_digest == expected.frozen_digest
 
 
+PLACES = ["an epoch's end", "first step", "a step", "last step"]
 RECIPES = [
     ({"unfreeze": "top", "dropout": 0.5}, (1, None), "after epoch 1"),
     ({"unfreeze": "all", "optimizer": "sgd", "head_first": 1}, (2, 1), "after step 1 of epoch 2"),
@@ -55,7 +56,7 @@ RECIPES = [
 ]
 
 
-@pytest.mark.parametrize(("options", "until", "place"), RECIPES, ids=["an epoch's end", "first step", "a step", "last step"])
+@pytest.mark.parametrize(("options", "until", "place"), RECIPES, ids=PLACES)
 def test_a_training_that_a_signal_ended_ends_with_the_same_bits(config, options, until, place):
     options = config(model=MODEL, epochs=3, **options)
     whole, expected, _ = train(options)
