@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,28 @@ def test_a_library_is_imported_in_its_room_alone(library, rooms):
     assert {
         room(name) for name, tree in MODULES.items() if library in {i.split(".")[0] for i in imported(tree)}
     } == rooms
+
+
+def at_once(tree):
+    """Names of the modules that a module imports when it is imported."""
+    return set(imported(ast.Module([n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)], [])))
+
+
+def test_the_gpu_script_needs_no_more_than_images_of_gpu_machines_have():
+    root = PACKAGE.parent
+    waiting, seen, libraries = ["benchmarks.gpu"], set(), set()
+    while waiting:
+        name = waiting.pop()
+        path = root / f"{name.replace('.', '/')}.py"
+        if name in seen or not path.exists():
+            continue
+        seen.add(name)
+        found = at_once(ast.parse(path.read_text("utf-8")))
+        waiting += [n for n in found if n.split(".")[0] in ("benchmarks", "tlcompare")]
+        libraries |= {n.split(".")[0] for n in found}
+    assert "tlcompare.training.fit" in seen
+    with_torch = {"torch", "torchvision", "timm", "numpy", "PIL", "safetensors", "yaml", "filelock"}
+    assert libraries - set(sys.stdlib_module_names) <= with_torch | {"benchmarks", "tlcompare"}
 
 
 def test_nothing_grows_beyond_what_can_be_read_in_one_go():

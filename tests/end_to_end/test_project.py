@@ -283,9 +283,9 @@ def plan_options(command):
 
 @pytest.mark.slow
 def test_the_benchmarks_run(tmp_path):
-    command = [sys.executable, "-m", "benchmarks", "--scale", "0.3", "--rounds", "1", "--peer", "tuned", "--image-size"]
+    command = [sys.executable, "-m", "benchmarks", "--scale", "0.3", "--rounds", "1", "--peer", "tuned"]
     done = subprocess.run(
-        [*command, "32", "--workload", "W1", "--workload", "W3", "--out", tmp_path],
+        [*command, "--workload", "W1", "--workload", "W3", "--out", tmp_path],
         cwd=ROOT,
         capture_output=True,
         text=True,

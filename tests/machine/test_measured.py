@@ -39,7 +39,9 @@ def test_what_was_measured_on_a_busy_machine_is_measured_again_an_hour_later():
     seen = []
     for _ in range(4):
         seen += [measured_once("k", {}, measure, busy)["value"] for _ in range(2)]
+        assert remembered("k", {}, busy) == {"value": seen[-1]}
         an_hour_later()
+        assert (remembered("k", {}, busy) is None) == (seen[-1] > 10)
     assert seen == [30, 30, 20, 20, 5, 5, 5, 5]
 
 

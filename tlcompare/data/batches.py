@@ -12,7 +12,8 @@ from torch import Tensor
 
 from tlcompare.data.images import Preprocessing
 from tlcompare.data.pixels import PixelStore
-from tlcompare.data.views import make_view, normalise, view_of
+from tlcompare.data.views import make_views, normalise, view_of
+from tlcompare.machine.device import upload
 
 Indices = NDArray[np.int64]
 
@@ -41,23 +42,50 @@ class Images:
         """Numbers of the views of these images that epoch number `epoch` (from 0) shows: row times views plus view."""
         return rows * self.views + view_of(epoch, rows, self.views)
 
-    def gather(self, slots: Indices) -> Tensor:
-        """Pixels of these views: uint8 (N, 3, S, S) in channels-last memory, on the CPU."""
+    def rows(self, slots: Indices) -> Indices:
+        """Numbers of the images that these are views of."""
+        return slots // self.views
+
+    def pixels(self, rows: Indices) -> Tensor:
+        """Images as they are kept: uint8 (N, 3, S, S) in channels-last memory, on the device."""
+        return upload(torch.from_numpy(self.store.pixels[rows]).permute(0, 3, 1, 2), self.device)
+
+    def look(self, pixels: Tensor, slots: Indices) -> Tensor:
+        """These views of images, whose pixels those are: uint8 (N, 3, S, S)."""
         rows, views = np.divmod(slots, self.views)
-        pixels = torch.from_numpy(self.store.pixels[rows]).permute(0, 3, 1, 2)
-        for place in np.flatnonzero(views):
-            image_key = int(self.store.hashes[rows[place]][:15], 16)
-            pixels[place] = make_view(pixels[place], int(views[place]), self.policy, self.seed, image_key)
-        return pixels
+        return make_views(pixels, views, self.policy, self.seed, self.store.keys[rows])
+
+    def gather(self, slots: Indices) -> Tensor:
+        """Pixels of these views: uint8 (N, 3, S, S), on the device."""
+        return self.look(self.pixels(self.rows(slots)), slots)
 
     def ready(self, pixels: Tensor) -> Tensor:
-        """Pixels on the device, normalised: float32 (N, 3, S, S)."""
-        on_device = pixels.to(self.device, non_blocking=True)
-        return normalise(on_device, self.preprocessing.mean, self.preprocessing.std)
+        """Pixels normalised: float32 (N, 3, S, S)."""
+        return normalise(pixels, self.preprocessing.mean, self.preprocessing.std)
 
     def labels(self, rows: Indices) -> Tensor:
         """Class indices: int64 (N,), on the CPU."""
         return torch.tensor([self.store.files[row].label for row in rows])
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """What belongs to numbers.
+
+    Attributes:
+        numbers: in ascending order.
+        values: a row for each, feature maps and images in channels-last memory.
+    """
+
+    numbers: Indices
+    values: Tensor
+
+    def __call__(self, wanted: Indices) -> Tensor:
+        """The rows of these numbers."""
+        places = torch.from_numpy(np.searchsorted(self.numbers, wanted)).to(self.values.device)
+        if self.values.dim() != 4:
+            return self.values.index_select(0, places)
+        return self.values.movedim(1, -1).index_select(0, places).movedim(-1, 1)
 
 
 def shuffled(rows: Indices, batch_size: int, seed: int, epoch: int) -> list[Indices]:

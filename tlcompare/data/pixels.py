@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -62,6 +63,11 @@ class PixelStore:
     digest: str
     decoded: int
     notes: tuple[str, ...]
+
+    @functools.cached_property
+    def keys(self) -> NDArray[np.uint64]:
+        """Numbers that tell the images apart by their content."""
+        return np.array([int(content[:16], 16) for content in self.hashes], np.uint64)
 
     @property
     def labels(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, fx
 
 from tlcompare.config import RunConfig
-from tlcompare.data.batches import Images, Indices
+from tlcompare.data.batches import Images, Indices, Lookup, in_order
 from tlcompare.data.splits import Split
 from tlcompare.features.backbone import SharedBackbone
 from tlcompare.features.planner import Costs, Demand, worth_keeping
@@ -22,10 +22,11 @@ from tlcompare.files import first_line
 from tlcompare.freezing.graph import Cut, cut_points
 from tlcompare.freezing.layers import LayerList
 from tlcompare.freezing.strategy import FreezePlan
-from tlcompare.machine.device import Compute
+from tlcompare.machine.device import Compute, upload
 from tlcompare.machine.memory import out_of_memory
 
 _AHEAD = 2
+_HELD_AT_A_TIME = 256
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Stream:
         lead: the frozen part from there to where training begins; None if that is where the features are.
         compute: device and precision of the frozen part.
         slots: the views that the run reads, in ascending order.
+        held: what `gather` looks them up in, instead of reading them again and again: features of slots, or images.
     """
 
     images: Images
@@ -45,17 +47,40 @@ class Stream:
     lead: fx.GraphModule | None
     compute: Compute
     slots: Indices
+    held: Lookup | None = None
+
+    def holding(self, room: float) -> Stream:
+        """The same, with all that it reads on the device, if that takes at most `room` bytes and there is room."""
+        numbers = self.slots if self.store else np.unique(self.images.rows(self.slots))
+        try:
+            first = self._read(numbers[:1])
+            if first.nbytes * len(numbers) > room:
+                return self
+            batches = in_order(numbers, _HELD_AT_A_TIME)
+            return replace(self, held=Lookup(numbers, torch.cat([self._read(batch) for batch in batches])))
+        except RuntimeError as e:
+            if not out_of_memory(e):
+                raise
+            return self
+
+    @property
+    def bytes_held(self) -> int:
+        """Bytes that it keeps on the device."""
+        return self.held.values.nbytes if self.held else 0
 
     def gather(self, batches: Iterable[Indices]) -> Iterator[Tensor]:
-        """Pixels or features of slots, batch by batch, on the device; a thread reads them ahead."""
+        """Pixels or features of slots, batch by batch, on the device; what is not held there, a thread reads ahead."""
+        if self.held:
+            yield from map(self._look, batches)
+            return
         waiting: deque[Future[Tensor]] = deque()
         with ThreadPoolExecutor(1) as reader:
             for slots in batches:
-                waiting.append(reader.submit(self._read, slots))
+                waiting.append(reader.submit(self._look, slots))
                 if len(waiting) > _AHEAD:
-                    yield self._on_device(waiting.popleft().result())
+                    yield waiting.popleft().result()
             while waiting:
-                yield self._on_device(waiting.popleft().result())
+                yield waiting.popleft().result()
 
     def advance(self, x: Tensor) -> Tensor:
         """What was gathered, taken to where training begins."""
@@ -64,12 +89,13 @@ class Stream:
                 x = self.images.ready(x)
             return x if self.lead is None else self.lead(x)
 
-    def _read(self, slots: Indices) -> Tensor:
-        x = self.images.gather(slots) if self.store is None else self.store.read(slots)
-        return x.pin_memory() if self.compute.device == "cuda" else x
+    def _look(self, slots: Indices) -> Tensor:
+        find = self.held or self._read
+        return find(slots) if self.store else self.images.look(find(self.images.rows(slots)), slots)
 
-    def _on_device(self, x: Tensor) -> Tensor:
-        return x.to(self.compute.device, non_blocking=True)
+    def _read(self, numbers: Indices) -> Tensor:
+        """Features of slots, or images, on the device."""
+        return upload(self.store.read(numbers), self.compute.device) if self.store else self.images.pixels(numbers)
 
 
 @dataclass(frozen=True)
@@ -87,6 +113,11 @@ class Feed:
     val: Stream
     computed: int
     seconds: float
+
+    def holding(self, room: float) -> Feed:
+        """The same, with what takes at most `room` bytes in all on the device."""
+        train = self.train.holding(room)
+        return replace(self, train=train, val=self.val.holding(room - train.bytes_held))
 
     @property
     def leads(self) -> bool:

@@ -68,13 +68,16 @@ class Disk:
 def measure_speed(layers: LayerList, compute: Compute) -> Speed:
     """The fastest of three batches, of 32 images or fewer large ones, after one to warm up; kept, unless disturbed."""
     key = speed_key(layers, compute)
-    found = measured_once("speed", key, lambda: asdict(_measure_speed(layers, compute)), lambda kept: kept["disturbed"])
-    return Speed(**found)
+    return Speed(**measured_once("speed", key, lambda: asdict(_measure_speed(layers, compute)), _was_disturbed))
 
 
 def speed_is_known(layers: LayerList, compute: Compute) -> bool:
-    """Whether it was measured already."""
-    return remembered("speed", speed_key(layers, compute)) is not None
+    """Whether `measure_speed` would measure nothing."""
+    return remembered("speed", speed_key(layers, compute), _was_disturbed) is not None
+
+
+def _was_disturbed(kept: Mapping[str, Any]) -> bool:
+    return bool(kept["disturbed"])
 
 
 def speed_key(layers: LayerList, compute: Compute) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import shutil
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -24,9 +23,11 @@ from tlcompare.config import RunConfig
 from tlcompare.data.batches import Images, Indices, in_order
 from tlcompare.files import cache_dir, locked, sealed, unsealed, write_atomically
 from tlcompare.freezing.graph import Cut
-from tlcompare.machine.device import Compute
+from tlcompare.machine.device import Compute, upload
 
 _FORMAT = 1
+_CROPS = 2
+"""Counts up when random views become others."""
 _BATCH = 32
 _SEGMENT = 256
 _SAVE_EVERY_S = 60.0
@@ -286,8 +287,10 @@ class Features:
                 start = time.perf_counter()
                 if value is None:
                     images = self._images
-                    value = images.ready(images.gather(full)) if at is None else self.at(at).read(full)
-                value = value.to(self._compute.device)
+                    if at is None:
+                        value = images.ready(images.gather(full))
+                    else:
+                        value = upload(self.at(at).read(full), self._compute.device)
                 reached = self._backbone.part(at, cut)(value)
                 emitted = reached[: len(batch)].cpu()
                 took = time.perf_counter() - start
@@ -338,7 +341,7 @@ def features_key(backbone: str, images: Images, compute: Compute) -> str:
 def _draws(images: Images) -> list[Any]:
     """What random views depend on besides the pixels."""
     hashes = hashlib.sha256(json.dumps(images.store.hashes).encode()).hexdigest()
-    return [images.seed, hashes, version("torchvision")]
+    return [_CROPS, images.seed, hashes]
 
 
 def _slots_of(segment: int) -> slice:

@@ -59,6 +59,11 @@ def choose_compute(config: RunConfig) -> Compute:
     return Compute(device, precision, torch.get_num_threads())
 
 
+def upload(x: torch.Tensor, device: str) -> torch.Tensor:
+    """A tensor of the CPU on a device; to a GPU it is sent while the caller goes on."""
+    return x.pin_memory().to(device, non_blocking=True) if device == "cuda" else x.to(device)
+
+
 @functools.cache
 def require_compiler(device: str) -> None:
     """Check that torch.compile works here, before anything rests on it.

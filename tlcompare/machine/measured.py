@@ -19,13 +19,16 @@ def folder(kind: str) -> Path:
     return cache_dir() / kind
 
 
-def remembered(kind: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What was measured with this key, if anything was."""
+def remembered(
+    kind: str, key: Mapping[str, Any], disturbed: Callable[[dict[str, Any]], bool] = lambda kept: False
+) -> dict[str, Any] | None:
+    """What was measured with this key; None if nothing was, or what was `disturbed` more than an hour ago."""
+    path = _path(kind, key)
     try:
-        kept: dict[str, Any] = json.loads(_path(kind, key).read_text(encoding="utf-8"))[kind]
+        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))[kind]
+        return None if disturbed(kept) and time.time() - path.stat().st_mtime > _WHILE_S else kept
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return kept
 
 
 def measured_once(
@@ -39,19 +42,14 @@ def measured_once(
     Processes that ask for the same wait for one another. What was `disturbed`, because the machine was busy with
     something else, is measured again by whoever asks an hour later.
     """
-    path = _path(kind, key)
-
-    def good(kept: dict[str, Any] | None) -> bool:
-        return kept is not None and not (disturbed(kept) and time.time() - path.stat().st_mtime > _WHILE_S)
-
-    kept = remembered(kind, key)
-    if not good(kept):
+    kept = remembered(kind, key, disturbed)
+    if kept is None:
+        path = _path(kind, key)
         with locked(path):
-            kept = remembered(kind, key)
-            if not good(kept):
+            kept = remembered(kind, key, disturbed)
+            if kept is None:
                 kept = measure()
                 write_atomically(path, json.dumps({"key": key, kind: kept}, indent=1))
-    assert kept is not None
     return kept
 
 

@@ -50,6 +50,11 @@ def memory_bytes() -> int:
         return there
 
 
+def room_on(device: str) -> float:
+    """Bytes of a device's own memory that images and features may take: a quarter of what is free."""
+    return torch.cuda.mem_get_info()[0] / 4 if device == "cuda" else 0.0
+
+
 def out_of_memory(e: BaseException) -> bool:
     """Whether Python or torch failed for lack of memory, on any device."""
     if not isinstance(e, RuntimeError):

@@ -25,7 +25,7 @@ from tlcompare.freezing.graph import Classifier
 from tlcompare.freezing.layers import LayerList
 from tlcompare.freezing.strategy import FreezePlan, freeze, set_training
 from tlcompare.machine.device import Compute
-from tlcompare.machine.memory import out_of_memory, peak_mb, reset_peak
+from tlcompare.machine.memory import out_of_memory, peak_mb, reset_peak, room_on
 from tlcompare.machine.signals import is_interruption
 from tlcompare.training.checkpoints import Checkpoint
 from tlcompare.training.epochs import Epoch, Fitted, nothing_frozen_moves, require_finite
@@ -99,6 +99,7 @@ def fit(
     if config.batch_size == 1 and norms_train:
         raise TrainingError("--batch-size 1: norms that train need two images or more", "Give --batch-size 2 or more.")
     torch.manual_seed(config.seed)
+    feed = feed.holding(room_on(compute.device))
     reset_peak(compute.device)
     trainer = _Trainer(
         layers=layers,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tlcompare.config import RunConfig
-from tlcompare.data.batches import Indices, in_order, shuffled
+from tlcompare.data.batches import Lookup, in_order, shuffled
 from tlcompare.data.splits import Split
 from tlcompare.features.feed import Feed, Stream
 from tlcompare.freezing.graph import Classifier, new_head
@@ -160,7 +160,7 @@ def _train(
     """
     first, images, device = group[0], feed.train.images, compute.device
     start = time.perf_counter()
-    vectors, held_out = _table(feed.train, device), _table(feed.val, device)(split.val)
+    vectors, held_out = _vectors(feed.train), _vectors(feed.val)(split.val)
     computing = 0.0 if feed.at_cut else time.perf_counter() - start
     labels = torch.tensor(images.store.labels, device=device)
     truth = np.asarray(images.store.labels)[split.val]
@@ -215,12 +215,10 @@ def _train(
     return results
 
 
-def _table(stream: Stream, device: str) -> Callable[[Indices], Tensor]:
-    """Looks up the vectors of slots, which are read or computed once."""
-    values = torch.cat([stream.advance(x).float() for x in stream.gather(in_order(stream.slots, _BATCH))])
-    place = np.zeros(int(stream.slots[-1]) + 1, np.int64)
-    place[stream.slots] = np.arange(len(stream.slots))
-    return lambda wanted: values[torch.from_numpy(place[wanted]).to(device)]
+def _vectors(stream: Stream) -> Lookup:
+    """The vectors of slots, which are read or computed once."""
+    batches = stream.gather(in_order(stream.slots, _BATCH))
+    return Lookup(stream.slots, torch.cat([stream.advance(x).float() for x in batches]))
 
 
 def _logits(x: Tensor, weights: Tensor, biases: Tensor) -> Tensor:
