@@ -90,28 +90,35 @@ def main(scale: float, rounds: int, workloads: Sequence[str], peers: Sequence[st
     Each measurement is a fresh process that has imported everything; what it writes into caches is thrown away,
     except between a cold and a warm run of W1. Cold is
     with empty stores; `first ever` is also before anything of this machine was measured.
+
+    What was measured of a workload is written when it is done, in place of what was there; the others stay.
     """
-    began = time.monotonic()
-    chosen = [w for w in make_workloads(scale) if not workloads or w.name in workloads]
+    every = {w.name: w for w in make_workloads(scale)}
+    if unknown := set(workloads) - set(every):
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}; there are {', '.join(every)}")
+    file = Path(out) / "results.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    reports: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     with tempfile.TemporaryDirectory() as folder, _workers(peers or PEERS) as workers:
-        precisions = {side: _faster_precision(side) for side in {w.image_size for w in chosen}}
-        results = [
-            row
-            for workload in chosen
-            for row in _measure(workload, workers, Path(folder), rounds, precisions[workload.image_size])
-        ]
-    report = {
-        "machine": _machine(),
-        "precision of tuned, by image size": precisions,
-        "rounds": rounds,
-        "minutes": round((time.monotonic() - began) / 60, 1),
-        "results": results,
-    }
-    Path(out).mkdir(parents=True, exist_ok=True)
-    (Path(out) / "results.json").write_text(json.dumps(report, indent=1) + "\n")
-    table = _table(report, chosen)
-    (Path(out) / "results.md").write_text(table)
-    click.echo(table)
+        for name in workloads or every:
+            began, precision = time.monotonic(), _faster_precision(every[name].image_size)
+            results = list(_measure(every[name], workers, Path(folder), rounds, precision))
+            reports[name] = {
+                "machine": _machine(),
+                "precision of tuned": precision,
+                "rounds": rounds,
+                "scale": scale,
+                "minutes": round((time.monotonic() - began) / 60, 1),
+                "results": results,
+            }
+            file.write_text(json.dumps({n: reports[n] for n in every if n in reports}, indent=1) + "\n")
+            tables = {n: _table(r, _named(n, r["scale"])) for n, r in reports.items()}
+            file.with_suffix(".md").write_text("\n".join(tables[n] for n in every if n in tables))
+            click.echo(tables[name])
+
+
+def _named(name: str, scale: float) -> Workload:
+    return next(w for w in make_workloads(scale) if w.name == name)
 
 
 def _measure(
@@ -162,7 +169,6 @@ def _measure(
             one, two = (workers[name].run(job(sampled, folder / "count", n, count=True)) for n in (1, 2))
             counts = _every_epoch(workload, one, two)
         yield {
-            "workload": workload.name,
             "contestant": name,
             "seconds": [r["seconds"] for r in rows],
             "accuracies": [[r["accuracies"][i] for i in workload.sampled] if ours else r["accuracies"] for r in rows],
@@ -307,45 +313,38 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _table(report: dict[str, Any], workloads: Sequence[Workload]) -> str:
-    """Everything as Markdown."""
-    machine = report["machine"]
+def _table(report: dict[str, Any], workload: Workload) -> str:
+    """What was measured of a workload, as Markdown."""
+    machine, w, rows = report["machine"], workload, report["results"]
     packages = ", ".join(f"{name} {v}" for name, v in machine["packages"].items())
-    tuned_in = ", ".join(f"{p} at {side} pixels" for side, p in report["precision of tuned, by image size"].items())
+    ours = next(r["seconds"] for r in rows if r["contestant"] == "tlcompare")
+    sampled = "" if w.scale == 1 else f"; peers ran {len(w.sampled)} of the {len(w.trials)} trials, scaled up"
     lines = [
-        f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}, {packages}. "
-        f"{BACKBONE}, tuned in {tuned_in}, seeds 0 to {report['rounds'] - 1}; "
-        f"{report['minutes']} minutes in all.",
+        f"**{w.name}**: {w.about}; {w.images} images of {w.image_size} pixels, {w.epochs} epochs{sampled}. "
+        f"Multiply-adds at least: {_count(_least(w))}.",
         "",
+        "| | seconds | spread | slower than tlcompare | accuracy | images decoded | passes: frozen part, rest "
+        "| multiply-adds | peak memory |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for w in workloads:
-        least = _least(w)
-        rows = [r for r in report["results"] if r["workload"] == w.name]
-        ours = next(r["seconds"] for r in rows if r["contestant"] == "tlcompare")
-        sampled = "" if w.scale == 1 else f"; peers ran {len(w.sampled)} of the {len(w.trials)} trials, scaled up"
-        lines += [
-            f"**{w.name}**: {w.about}; {w.images} images of {w.image_size} pixels, {w.epochs} epochs{sampled}. "
-            f"Multiply-adds at least: {_count(least)}.",
-            "",
-            "| | seconds | spread | slower than tlcompare | accuracy | images decoded | passes: frozen part, rest "
-            "| multiply-adds | peak memory |",
-            "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
-        ]
-        for r in rows:
-            times = [t / o for t, o in zip(r["seconds"], ours, strict=True)]
-            ratio = f"{statistics.median(times):.1f}× ({min(times):.1f} to {max(times):.1f})"
-            means = [statistics.mean(a) for a in r["accuracies"]]
-            error = statistics.stdev(means) / len(means) ** 0.5 if len(means) > 1 else 0.0
-            peak = f"{r['peak_mb']:.0f} MB" if r["peak_mb"] else ""
-            lines.append(
-                f"| {_SHOWN.get(r['contestant'], r['contestant'])} | {statistics.median(r['seconds']):.1f} "
-                f"| {min(r['seconds']):.1f} to {max(r['seconds']):.1f} | {ratio} "
-                f"| {statistics.mean(means):.1%} ± {error:.1%} | {_count(r.get('decoded'))} "
-                f"| {_passes(r)} "
-                f"| {_count(r.get('multiply_adds'))} | {peak} |"
-            )
-        lines.append("")
-    return "\n".join(lines)
+    for r in rows:
+        times = [t / o for t, o in zip(r["seconds"], ours, strict=True)]
+        ratio = f"{statistics.median(times):.1f}× ({min(times):.1f} to {max(times):.1f})"
+        means = [statistics.mean(a) for a in r["accuracies"]]
+        error = statistics.stdev(means) / len(means) ** 0.5 if len(means) > 1 else 0.0
+        peak = f"{r['peak_mb']:.0f} MB" if r["peak_mb"] else ""
+        lines.append(
+            f"| {_SHOWN.get(r['contestant'], r['contestant'])} | {statistics.median(r['seconds']):.1f} "
+            f"| {min(r['seconds']):.1f} to {max(r['seconds']):.1f} | {ratio} "
+            f"| {statistics.mean(means):.1%} ± {error:.1%} | {_count(r.get('decoded'))} "
+            f"| {_passes(r)} "
+            f"| {_count(r.get('multiply_adds'))} | {peak} |"
+        )
+    about = (
+        f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}, {packages}; {BACKBONE}, tuned in "
+        f"{report['precision of tuned']}, seeds 0 to {report['rounds'] - 1}, {report['minutes']} minutes."
+    )
+    return "\n".join([*lines, "", about, ""])
 
 
 def _passes(row: dict[str, Any]) -> str:

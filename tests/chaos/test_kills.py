@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -81,17 +82,19 @@ POINTS = [
 
 
 def counted(file):
-    """Write down every epoch that is trained through the network."""
+    """Write down every step that is trained through the network."""
 
-    def change(train_epoch):
-        def noted(trainer, rows):
+    def change(train_step):
+        def noted(trainer, *batch):
+            progress, config = trainer.progress, trainer.config
+            step = [trainer.plan.unfreeze, config.lr, config.seed, len(progress.epochs), progress.steps]
             with open(file, "a") as f:
-                f.write(json.dumps([trainer.plan.unfreeze, trainer.config.lr, len(trainer.progress.epochs)]) + "\n")
-            return train_epoch(trainer, rows)
+                f.write(json.dumps(step) + "\n")
+            return train_step(trainer, *batch)
 
         return noted
 
-    patched("tlcompare.training.fit", "_train_epoch", change)
+    patched("tlcompare.training.fit", "_train_step", change)
 
 
 def test_kills_at_every_named_point(place, photos, many, survived):
@@ -107,21 +110,21 @@ def test_kills_at_every_named_point(place, photos, many, survived):
         for death in sorted(deaths, key=lambda d: (d[1] != "create_study", d[1] == "leave_summary", random.random())):
 
             def before(death=death, folder=folder):
-                counted(folder / "epochs.txt")
+                counted(folder / "steps.txt")
                 kept_at_every_step()
                 dies(*death, call=2 if death[1] in EVERY_EPOCH else 1)
 
-            done, epochs = finished(), repeated(folder)
+            done, steps = finished(), repeated(folder)
             code, _ = end(begin(*command, before=before))
             assert code == -signal.SIGKILL, (death, Path("output.txt").read_text())
             assert done.items() <= finished().items(), death
-            assert repeated(folder) <= epochs + 1, death
+            assert repeated(folder) <= steps + 1, death
             survived(2)
-        done, epochs = finished(), repeated(folder)
-        code, _ = end(begin(*command))
+        done, steps = finished(), repeated(folder)
+        code, _ = end(begin(*command, before=partial(counted, folder / "steps.txt")))
         assert code == 0, Path("output.txt").read_text()
         whole(trials, done)
-        assert repeated(folder) <= epochs + 1
+        assert repeated(folder) <= steps + 1
 
 
 def kept_at_every_step():
@@ -133,8 +136,8 @@ EVERY_EPOCH = ("log_epoch", "Checkpoint.save")
 
 
 def repeated(folder):
-    """How many epochs were trained once more."""
-    file = folder / "epochs.txt"
+    """How many steps were trained once more."""
+    file = folder / "steps.txt"
     trained = file.read_text().splitlines() if file.exists() else []
     return len(trained) - len(set(trained))
 
