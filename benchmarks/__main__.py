@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -14,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +23,17 @@ from typing import Any
 
 import click
 
-from benchmarks.work import BACKBONE, BATCH_SIZE, CLASSES, Job, Trial, default_space, shallow_trials, write_images
+from benchmarks.work import (
+    BACKBONE,
+    BATCH_SIZE,
+    CLASSES,
+    Job,
+    Trial,
+    default_space,
+    shallow_trials,
+    traced,
+    write_images,
+)
 
 PEERS = ("tuned", "tuned_logged", "notebook", "fastai", "lightning", "keras")
 _SIDE_BY_SIDE = "tlcompare --jobs auto"
@@ -55,6 +67,7 @@ class Workload:
         return len(self.trials) / len(self.sampled)
 
 
+@functools.cache
 def make_workloads(scale: float) -> tuple[Workload, ...]:
     """The workloads; `scale` multiplies the numbers of images and epochs."""
     forty = default_space(40)
@@ -190,10 +203,9 @@ def _every_epoch(workload: Workload, one: dict[str, Any], two: dict[str, Any]) -
 
 def _least(workload: Workload) -> int:
     """The least multiply-adds: the frozen part once per image, the rest in every epoch, gradients that are needed."""
-    from tlcompare.freezing.layers import build_and_trace
     from tlcompare.freezing.strategy import make_plan
 
-    layers = build_and_trace(BACKBONE, workload.image_size)
+    layers = traced(workload.image_size)
     forward = {x.number: sum(x.sizes) * math.prod(x.shape[1:]) for x in layers.layers if x.operation == "conv"}
     head = layers.features * CLASSES
     train, epochs = workload.images - workload.images // 5, workload.epochs
@@ -270,20 +282,18 @@ def _workers(peers: Sequence[str]) -> Iterator[dict[str, Worker]]:
 
 
 def _depth(trial: Trial) -> float:
-    from tlcompare.freezing.layers import build_and_trace
     from tlcompare.freezing.strategy import make_plan
 
-    return make_plan(build_and_trace(BACKBONE, 64), trial.unfreeze, 10).depth
+    return make_plan(traced(64), trial.unfreeze, CLASSES).depth
 
 
 def _faster_precision(side: int) -> str:
     """In which stock PyTorch makes a training step of the whole network sooner here."""
     import torch
 
-    from tlcompare.freezing.layers import build_and_trace
     from tlcompare.machine.device import native_bf16
 
-    network = build_and_trace(BACKBONE, side).network.train().to(memory_format=torch.channels_last)
+    network = deepcopy(traced(side).network).train().to(memory_format=torch.channels_last)
     x = torch.rand(BATCH_SIZE, 3, side, side).contiguous(memory_format=torch.channels_last)
     seconds: dict[str, list[float]] = {"fp32": [], "bf16": []}
     for precision in ["fp32", "bf16"] * 4 if native_bf16("cpu") else []:
@@ -341,8 +351,8 @@ def _table(report: dict[str, Any], workload: Workload) -> str:
             f"| {_count(r.get('multiply_adds'))} | {peak} |"
         )
     about = (
-        f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}, {packages}; {BACKBONE}, tuned in "
-        f"{report['precision of tuned']}, seeds 0 to {report['rounds'] - 1}, {report['minutes']} minutes."
+        f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}, {packages}; {BACKBONE}, "
+        f"tuned in {report['precision of tuned']}, seeds 0 to {report['rounds'] - 1}, {report['minutes']} minutes."
     )
     return "\n".join([*lines, "", about, ""])
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from tlcompare.freezing.layers import LayerList
 
 BACKBONE = "efficientnet_lite0"
 CLASSES = 10
@@ -94,12 +99,19 @@ def write_images(folder: Path, images: int) -> None:
         path.write_bytes(packed.getvalue())
 
 
+@functools.cache
+def traced(side: int) -> LayerList:
+    """The backbone's layers, with random weights, for images of a side in pixels."""
+    from tlcompare.freezing.layers import build_and_trace
+
+    return build_and_trace(BACKBONE, side)
+
+
 def default_space(trials: int) -> tuple[Trial, ...]:
     """The default space: baselines, then depths at any layer or block and learning rates, drawn at random."""
-    from tlcompare.freezing.layers import build_and_trace
     from tlcompare.freezing.strategy import tail
 
-    layers = build_and_trace(BACKBONE, 64)
+    layers = traced(64)
     random = np.random.default_rng(0)
     chosen = [Trial("frozen"), Trial("top"), Trial("block7+top"), Trial("all")]
     while len(chosen) < trials:

@@ -21,17 +21,12 @@ from benchmarks.work import (
     WEIGHT_DECAY,
     Job,
     Trial,
+    traced,
 )
 from tlcompare.backbones.registry import get_backbone
-from tlcompare.freezing.layers import LayerList, build_and_trace
 from tlcompare.freezing.strategy import make_plan
 
 PREPROCESSING = get_backbone(BACKBONE).preprocessing
-
-
-@functools.cache
-def _layers() -> LayerList:
-    return build_and_trace(BACKBONE, 64)
 
 
 @functools.cache
@@ -56,7 +51,7 @@ def make_model(trial: Trial) -> nn.Module:
 
 def trained(trial: Trial) -> tuple[frozenset[str], frozenset[str]]:
     """Names of the backbone's weights that a strategy trains, and of the modules that hold them."""
-    parameters = make_plan(_layers(), trial.unfreeze, CLASSES).parameters
+    parameters = make_plan(traced(64), trial.unfreeze, CLASSES).parameters
     return parameters, frozenset(name.rpartition(".")[0] for name in parameters)
 
 
