@@ -13,6 +13,7 @@ import torch
 from tlcompare.config import RunConfig
 from tlcompare.errors import ConfigError
 from tlcompare.files import first_line, root_of
+from tlcompare.machine.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Compute:
 
 
 def choose_compute(config: RunConfig) -> Compute:
-    """Settle what the configuration leaves to `auto`, and set torch's thread count and determinism.
+    """Settle what the configuration leaves to `auto`, and set torch's thread count, determinism and use of memory.
 
     Raises:
         ConfigError: the device asked for is not there.
@@ -55,6 +56,7 @@ def choose_compute(config: RunConfig) -> Compute:
         available = [name for name in there if there[name]]
         raise ConfigError(f"--device {device}: torch sees none here", f"There is {', '.join(available)}.")
     torch.backends.cudnn.deterministic = True
+    keep_freed_memory()
     precision = config.precision or ("bf16" if native_bf16(device) else "fp32")
     return Compute(device, precision, torch.get_num_threads())
 

@@ -22,6 +22,7 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
+import yaml
 from mlflow import MlflowException
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
 from mlflow.models import Model, ModelSignature
@@ -131,9 +132,10 @@ def _model(run_id: str, entry: Entry) -> None:
             (saved / path).parent.mkdir(parents=True, exist_ok=True)
             (saved / path).write_text(text, encoding="utf-8")
         package = Path(tlcompare.__file__).parent
-        shutil.copytree(package, saved / "code" / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+        compiled = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(package, saved / "code" / package.name, ignore=compiled, copy_function=_link)
         shutil.copytree(str(entry.files), saved / "artifacts" / _FILES, copy_function=_link)
-        described = Model.load(saved)
+        described = Model.from_dict(_parsed((saved / "MLmodel").read_text(encoding="utf-8")))
         described.artifact_path, described.run_id = logged.artifact_location, run_id
         described.model_id = described.model_uuid = logged.model_id
         described.utc_time_created = str(datetime.now(UTC).replace(tzinfo=None))
@@ -151,6 +153,13 @@ def _link(source: str, target: str) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
+
+
+@functools.cache
+def _parsed(description: str) -> dict[str, Any]:
+    """MLflow's description of a model, which takes longer to read than to write."""
+    parsed: dict[str, Any] = yaml.safe_load(description)
+    return parsed
 
 
 @functools.cache
