@@ -16,6 +16,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
+LEVEL = 0.95
 ALPHA = 0.05
 _DRAWS = 2000
 _EXACT_SEEDS = 14
@@ -41,8 +42,8 @@ class Interval:
     images: int
 
 
-def interval(scores: Scores, trained_on: int | None = None, alpha: float = ALPHA) -> Interval:
-    """Mean with an interval for other seeds and other images of the same kind, which holds with 1 - `alpha`.
+def interval(scores: Scores, trained_on: int | None = None) -> Interval:
+    """Mean with a 95 % interval for other seeds and other images of the same kind.
 
     A two-level bootstrap draws seeds and, for all of them alike, images (Owen, "The pigeonhole bootstrap", Annals of
     Applied Statistics 1, 2007). Its deviations are rescaled: their variance becomes that of the two-way
@@ -56,14 +57,13 @@ def interval(scores: Scores, trained_on: int | None = None, alpha: float = ALPHA
     Args:
         scores: float of shape (seeds, images).
         trained_on: number of training images, where each seed had its own division; None where all shared one.
-        alpha: in how many cases it may miss, 0.05 for a 95 % interval.
     """
     seeds, images = scores.shape
     by_seed = np.nanmean(scores, 1)
     estimate = float(by_seed.mean())
     there = ~np.isnan(scores)
     if np.ptp(scores[there]) == 0:
-        spread = 1 - (alpha / 2) ** (1 / images)
+        spread = 1 - (ALPHA / 2) ** (1 / images)
         p = min(1.0, 2.0 ** (1 - images)) if estimate else 1.0
         return Interval(estimate, estimate - spread, estimate + spread, p, seeds, images)
     if images == 1:
@@ -77,10 +77,10 @@ def interval(scores: Scores, trained_on: int | None = None, alpha: float = ALPHA
     sums = image_draws @ np.where(there, scores, 0.0).T.astype(np.float32)
     means = np.divide(sums, drawn, out=np.broadcast_to(by_seed, sums.shape).astype(np.float32), where=drawn > 0)
     deviations = (means * seed_draws).sum(1) / seeds - estimate
-    longer_tails = stats.t.isf(alpha / 2, freedom) / stats.norm.isf(alpha / 2)
+    longer_tails = stats.t.ppf((1 + LEVEL) / 2, freedom) / stats.norm.ppf((1 + LEVEL) / 2)
     error = np.sqrt(variance)
-    below, above = np.quantile(deviations, [alpha / 2, 1 - alpha / 2]) * error / deviations.std() * longer_tails
-    student = error * stats.t.isf(alpha / 2, freedom)
+    below, above = np.quantile(deviations, [ALPHA / 2, 1 - ALPHA / 2]) * error / deviations.std() * longer_tails
+    student = error * stats.t.ppf((1 + LEVEL) / 2, freedom)
     low, high = estimate + min(below, -student), estimate + max(above, student)
     p = 2 * stats.t.sf(abs(estimate) / error, freedom)
     return Interval(estimate, float(low), float(high), float(p), seeds, images)
