@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -35,6 +36,8 @@ def main(name: str) -> None:
     database = _empty_database() if name in ("tlcompare", "tuned_logged") else None
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    gc.collect()
+    gc.freeze()
     print("ready", file=answers, flush=True)
     for line in sys.stdin:
         job_file, result_file = line.split()
