@@ -37,8 +37,8 @@ optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad]
 with torch.no_grad():
     features = torch.cat([model.prefix(torch.rand(4, 3, size, size)) for _ in range(batch // 4)])
 set_training(layers, plan)
-resident = int(re.search(r"VmRSS:\\s+(\\d+) kB", Path("/proc/self/status").read_text()).group(1)) * 1024 / 1e6
 reset_peak("cpu")
+resident = int(re.search(r"VmRSS:\\s+(\\d+) kB", Path("/proc/self/status").read_text()).group(1)) * 1024 / 1e6
 for _ in range(3):
     with compute.autocast():
         logits = model.rest(features)

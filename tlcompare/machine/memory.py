@@ -17,8 +17,10 @@ import torch
 from tlcompare.errors import MemoryShortage
 from tlcompare.files import first_line
 
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Settings of glibc's `mallopt`."""
+_LARGE = 32 << 20
+"""Larger blocks are given back all the same: kept, they would split the memory into pieces that fit nothing."""
 
 
 @functools.cache
@@ -26,12 +28,12 @@ def keep_freed_memory() -> None:
     """Let this process keep the memory it frees, with glibc, and unless a MALLOC_ variable sets that otherwise.
 
     What a training step frees the next one needs. To give it back to the system and have it cleared again, page by
-    page, takes up to a quarter of a step. `reset_peak` gives it back.
+    page, takes up to a fifth of a step. `reset_peak` gives it back.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt") and not any(name.startswith("MALLOC_") for name in os.environ):
         libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
-        libc.mallopt(_MMAP_MAX, 0)
+        libc.mallopt(_MMAP_THRESHOLD, _LARGE)
 
 
 def reset_peak(device: str) -> None:
