@@ -1,6 +1,7 @@
 """The feature store, by counting: what is computed, by whom, and what is noticed."""
 
 import errno
+import gc
 import os
 import resource
 from dataclasses import replace
@@ -314,3 +315,21 @@ def test_what_another_process_deletes_while_a_run_reads_it_stays_readable(bench,
     assert len(fills) == 2
     for stream, values in zip((again.train, again.val), expected, strict=True):
         assert torch.equal(next(stream.gather([stream.slots[:8]])), values)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="Linux lists a process's open files")
+def test_a_backbone_that_is_no_longer_used_keeps_no_file_open(bench):
+    def opened():
+        return [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+
+    made = bench()
+    (cut,) = cuts_of(made, 20)
+    made.feed([cut])
+    file = str(made.shared.features(made.images, made.compute).at(cut).file)
+    assert file in opened()
+    gc.disable()
+    try:
+        del made
+        assert file not in opened()
+    finally:
+        gc.enable()

@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 import time
+import weakref
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -189,11 +190,12 @@ class FeatureStore:
 
 
 class Features:
-    """Features of one data set's images and views by one backbone, at any of its cuts."""
+    """Features of one data set's images and views by one backbone, at any of its cuts; of use while that is there."""
 
     def __init__(self, backbone: Prefix, images: Images, compute: Compute) -> None:
         self.folder = cache_dir() / "features" / features_key(backbone.digest, images, compute)[:32]
-        self._backbone = backbone
+        # The backbone holds this: with a reference back, the files of one that was dropped would stay open for a while.
+        self._backbone = weakref.proxy(backbone)
         self._images = images
         self._compute = compute
         self._stores: dict[str, FeatureStore] = {}
