@@ -11,8 +11,9 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 
-from tlcompare.evidence.contenders import FROZEN, evidence_of
+from tlcompare.evidence.contenders import FROZEN
 from tlcompare.evidence.findings import Findings, find, worth_it
+from tlcompare.evidence.gathered import evidence_of
 from tlcompare.evidence.pick import shown
 from tlcompare.finalize import finalize
 from tlcompare.report.writing import write_report

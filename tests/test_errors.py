@@ -230,6 +230,13 @@ TRIGGERS = {
         {SWEEP} --name done --storage sqlite:///elsewhere.db
         replicate --sweep nothing
         replicate --sweep done --top 1 --seeds 1
+        replicate --sweep done --seeds 8 --until-decided
+        replicate --sweep done --max-seeds 8
+        replicate --sweep proved --until-decided
+        replicate --sweep moved --until-decided
+        replicate --sweep listed --until-decided
+        replicate --sweep raced --until-decided --max-seeds 8
+        replicate --sweep raced --seeds 8
     """,
     "Comparing": """
         compare --experiment nowhere
@@ -245,6 +252,8 @@ TRIGGERS = {
         compare --sweep done --experiment Default
         compare --experiment Default
         compare --sweep proved --evidence --baseline conv9
+        compare --sweep raced --evidence --baseline all
+        pick --sweep raced --within 2%
         pick --sweep nothing
         pick --sweep proved --max-params 1
         report --sweep proved -o report.csv
@@ -676,6 +685,8 @@ def place(tmp_path_factory, template_database, photos):
         sweep("listed", "photos", 1, "--space", "listed.yaml")
         for name in ("proved", "opened", "validated", "changed"):
             done("replicate", "--sweep", name, "--seeds", 2)
+        sweep("raced", "photos", 2)
+        done("replicate", "--sweep", "raced", "--until-decided", "--max-seeds", 6, "--top", 0)
         done("finalize", "--sweep", "opened")
         done("replicate", "--sweep", "opened", "--seeds", 3)
         sweep("failed", "photos", 1, *RUINOUS.split())

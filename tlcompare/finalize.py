@@ -13,7 +13,7 @@ from tlcompare.config import RunConfig, resolve
 from tlcompare.data.batches import Images
 from tlcompare.data.splits import Indices
 from tlcompare.errors import DataError, TrackingError
-from tlcompare.evidence.contenders import evidence_of
+from tlcompare.evidence.gathered import evidence_of
 from tlcompare.features.feed import Stream
 from tlcompare.machine.device import choose_compute
 from tlcompare.machine.signals import stop_if_asked, terminable

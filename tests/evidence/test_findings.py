@@ -6,7 +6,7 @@ import pytest
 from tests.evidence.conftest import logged
 from tlcompare.errors import ConfigError
 from tlcompare.evidence.findings import diagnosis, foresight, pareto, response, worth_it
-from tlcompare.evidence.verdicts import make_claims, not_worse
+from tlcompare.evidence.verdicts import make_claims
 from tlcompare.report.sections import response_text
 
 
@@ -166,9 +166,10 @@ def test_classes_that_gain_and_images_that_flip(contender):
 def test_not_worse_needs_the_whole_interval(contender):
     a, b = contender("a", 0.95), contender("b", 0.95)
     difference = a.minus(b)
-    assert not_worse(a, b, -difference.low + 1e-6)
-    assert not not_worse(a, b, -difference.low - 1e-6)
-    assert not_worse(a, a, 0.0)
+    claims = make_claims([a, b], b.strategy)
+    assert claims.not_worse(a, b, -difference.low + 1e-6)
+    assert not claims.not_worse(a, b, -difference.low - 1e-6)
+    assert claims.not_worse(a, a, 0.0)
 
 
 def test_foresight_ranks_trials_as_the_probe_does():

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 
 import click
 
-from tlcompare.cli.options import MOVED, PREPARING, Command, some_options
+from tlcompare.cli.options import MOVED, PREPARING, Command, percent, some_options
 from tlcompare.config import resolve
 from tlcompare.errors import ConfigError
 
@@ -44,8 +43,15 @@ _baseline_option = click.option(
 )
 @_baseline_option
 @click.option("--format", "form", type=click.Choice(["table", "md", "csv", "json"]), default="table", show_default=True)
+@click.option("--wide", is_flag=True, help="With --evidence, all columns; the table without it fits 120 characters.")
 def compare(
-    run_ids: tuple[str, ...], sweep: str | None, experiment: str | None, evidence: bool, baseline: str, form: str
+    run_ids: tuple[str, ...],
+    sweep: str | None,
+    experiment: str | None,
+    evidence: bool,
+    baseline: str,
+    form: str,
+    wide: bool,
 ) -> None:
     """Print runs side by side: accuracy, inference time, trainable weights.
 
@@ -59,12 +65,13 @@ def compare(
     tlcompare compare RUN_ID RUN_ID
     """
     _one_source(run_ids, sweep, experiment)
-    if not evidence and baseline != "frozen":
-        raise ConfigError(f"--baseline {baseline} needs --evidence", "tlcompare compare --sweep NAME --evidence")
+    alone = [f"--baseline {baseline}"] if baseline != "frozen" else ["--wide"] if wide else []
+    if alone and not evidence:
+        raise ConfigError(f"{alone[0]} needs --evidence", "tlcompare compare --sweep NAME --evidence")
     if evidence:
         if sweep is None:
             raise ConfigError("--evidence needs --sweep", "tlcompare compare --sweep NAME --evidence")
-        _show_evidence(sweep, baseline, form)
+        _show_evidence(sweep, baseline, form, wide)
         return
 
     from tlcompare.evidence.table import compare_runs, states_of, unlike
@@ -82,24 +89,15 @@ def compare(
         click.echo(mcnemar_of(*run_ids), err=True)
 
 
-def _show_evidence(sweep: str, baseline: str, form: str) -> None:
-    from tlcompare.evidence.contenders import evidence_of
-    from tlcompare.evidence.verdicts import RULE, make_claims
+def _show_evidence(sweep: str, baseline: str, form: str, wide: bool) -> None:
+    from tlcompare.evidence.gathered import evidence_of
+    from tlcompare.evidence.verdicts import claims_of
     from tlcompare.report.standing import render
 
     found = evidence_of(sweep)
-    click.echo(render(found.contenders, make_claims(found.contenders, baseline), form))
-    click.echo(f"95% intervals in brackets; differences in percentage points; p after correction. {RULE}", err=True)
-
-
-def _percent(ctx: click.Context, parameter: click.Parameter, text: str | None) -> float:
-    """`0.5%` as 0.005."""
-    if text is None:
-        return 0.0
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text.strip())
-    if not found or float(found.group(1)) >= 100:
-        raise click.BadParameter(f"{text!r} is no margin such as 0.5%")
-    return float(found.group(1)) / 100
+    claims = claims_of(found.contenders, found.race, baseline)
+    click.echo(render(found.contenders, claims, form, wide))
+    click.echo(f"95% intervals in brackets; differences in percentage points; p corrected. {claims.rule}", err=True)
 
 
 @click.command()
@@ -107,7 +105,7 @@ def _percent(ctx: click.Context, parameter: click.Parameter, text: str | None) -
 @click.option(
     "--within",
     metavar="P%",
-    callback=_percent,
+    callback=percent,
     help="Take the cheapest that is shown to be at most this many percentage points below the best.",
 )
 @click.option("--max-params", type=click.IntRange(1), help="Trainable weights it may have at most.")
@@ -121,7 +119,7 @@ def pick(
     run_ids: tuple[str, ...],
     sweep: str | None,
     experiment: str | None,
-    within: float,
+    within: float | None,
     max_params: int | None,
     max_latency: float | None,
     as_json: bool,
@@ -139,14 +137,14 @@ def pick(
     """
     _one_source(run_ids, sweep, experiment)
 
-    from tlcompare.evidence.contenders import candidates
+    from tlcompare.evidence.gathered import candidates
     from tlcompare.evidence.pick import pick as pick_one
     from tlcompare.tracking.sweeps import has_model, mark_picked
 
-    considered, left_out = candidates(run_ids, experiment, sweep)
+    considered, left_out, race = candidates(run_ids, experiment, sweep)
     if left_out:
         click.echo(f"left out {len(left_out)} run(s) without a counterpart with the same seed", err=True)
-    picked = pick_one(considered, within, max_params, max_latency)
+    picked = pick_one(considered, within or 0.0, max_params, max_latency, race=race)
     winners = [run.run_id for run in picked.winner.runs]
     mark_picked(winners, [r.run_id for c in considered if c is not picked.winner for r in c.runs], picked.why)
     if as_json:
@@ -190,12 +188,11 @@ def finalize(sweep: str, again: bool, data: str | None) -> None:
 @click.option(
     "--within",
     metavar="P%",
-    callback=_percent,
-    default="1%",
-    show_default=True,
-    help="Margin below the best, in percentage points, within which the cheaper is good enough.",
+    callback=percent,
+    help="Margin below the best, in percentage points, within which the cheaper is good enough. "
+    "[default: that of a race, else 1%]",
 )
-def report(sweep: str, output: str, baseline: str, within: float) -> None:
+def report(sweep: str, output: str, baseline: str, within: float | None) -> None:
     """Write what a sweep and its replicates show as one HTML file that needs no network.
 
     Beside it come the same as Markdown (.md) and every number in it as CSV (.csv); all three are logged to the sweep's

@@ -113,3 +113,13 @@ def seconds(ctx: click.Context, parameter: click.Parameter, text: str | None) ->
     if not found:
         raise click.BadParameter(f"{text!r} is no time such as 90s, 30m or 2h")
     return float(found.group(1)) * {"s": 1, "m": 60, "h": 3600}[found.group(2) or "s"]
+
+
+def percent(ctx: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    """`0.5%` as 0.005."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text.strip())
+    if not found or float(found.group(1)) >= 100:
+        raise click.BadParameter(f"{text!r} is no margin such as 0.5%")
+    return float(found.group(1)) / 100

@@ -6,8 +6,9 @@ import sys
 
 import click
 
-from tlcompare.cli.options import JOBS, MOVED, SWITCH, either_spelling, fixing_options, listed, seconds
+from tlcompare.cli.options import JOBS, MOVED, SWITCH, either_spelling, fixing_options, listed, percent, seconds
 from tlcompare.config import resolve
+from tlcompare.errors import ConfigError
 from tlcompare.files import expanded
 from tlcompare.study.space import SAMPLERS
 
@@ -172,12 +173,23 @@ def sweep(
 @either_spelling(
     "--top",
     type=click.IntRange(0),
-    default=_TOP,
-    show_default=True,
-    help="How many configurations, by mean validation accuracy.",
+    help=f"How many configurations, by mean validation accuracy. [default: {_TOP}]",
+)
+@either_spelling("--seeds", type=click.IntRange(2, 1000), help="Seeds for each configuration. [default: 10]")
+@either_spelling(
+    "--until-decided",
+    is_flag=True,
+    help="Instead as many seeds as the answers need: first for the best that unfreezes something and for frozen, then "
+    "for the others.",
 )
 @either_spelling(
-    "--seeds", type=click.IntRange(2, 1000), default=10, show_default=True, help="Seeds for each configuration."
+    "--max-seeds", type=click.IntRange(6, 20), help="Most seeds of a configuration, with --until-decided. [default: 16]"
+)
+@either_spelling(
+    "--within",
+    metavar="P%",
+    callback=percent,
+    help="Percentage points that one may lose and be as good, with --until-decided. [default: 1%]",
 )
 @either_spelling(
     "--resplit",
@@ -193,19 +205,49 @@ def sweep(
     help="Runs at a time; auto takes as many as there are CPUs for.",
 )
 @either_spelling("--data", metavar="DIR", help=MOVED)
-def replicate(sweep: str, top: int, seeds: int, resplit: bool, jobs: int | str, data: str | None) -> None:
+def replicate(
+    sweep: str,
+    top: int | None,
+    seeds: int | None,
+    until_decided: bool,
+    max_seeds: int | None,
+    within: float | None,
+    resplit: bool,
+    jobs: int | str,
+    data: str | None,
+) -> None:
     """Run the best configurations of a sweep, and its baselines, with further seeds.
 
     The seeds are the same for all configurations, so that they are compared in pairs, and none that the sweep has
     chosen by. Six are the least that can prove a single difference, ten suffice for 25. Ctrl-C ends it cleanly; the
     same command goes on, and more --seeds or a higher --top add to what is there.
 
+    With --until-decided the questions are fixed before the first seed: is the best that unfreezes something better than
+    frozen, and then, which others are worse than it, or as good? After 6, 8, 12 and 16 seeds it is looked whether they
+    can be answered; what is settled, or cannot be, gets no more of them. Each seed divides training and validation
+    images anew, unless the data came divided. See docs/evidence.md.
+
     \b
+    tlcompare replicate --sweep default-1 --until-decided
     tlcompare replicate --sweep default-1 --top 5 --seeds 10
     """
-    from tlcompare.study.replicate import replicate as run_again
-
+    fixed, raced = {"--seeds": seeds, "--resplit": resplit or None}, {"--max-seeds": max_seeds, "--within": within}
+    if until_decided and (given := [name for name, value in fixed.items() if value is not None]):
+        raise ConfigError(f"{given[0]} and --until-decided were given", "Give one of the two.")
+    if not until_decided and (given := [name for name, value in raced.items() if value is not None]):
+        raise ConfigError(f"{given[0]} needs --until-decided", "Add it, or give --seeds instead.")
     try:
+        if until_decided:
+            from tlcompare.evidence.gathered import evidence_of
+            from tlcompare.report.decision import sentences
+            from tlcompare.study.race import race
+
+            race(sweep, top, max_seeds, within, jobs=jobs, data=data)
+            click.echo("\n".join(sentences(evidence_of(sweep))))
+            return
+        from tlcompare.study.replicate import replicate as run_again
+
+        top, seeds = _TOP if top is None else top, 10 if seeds is None else seeds
         click.echo(run_again(sweep, top, seeds, resplit=resplit, jobs=jobs, data=data))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,9 +13,8 @@ import pandas as pd
 from tlcompare.config import HEAD_ALONE
 from tlcompare.errors import TrackingError
 from tlcompare.evidence.statistics import Interval, Scores, interval
-from tlcompare.evidence.table import Row, row_of, select_runs, strategies, varying
-from tlcompare.tracking.reading import LoggedRun, predictions_of, replicates_of, sweep_run, trials_of
-from tlcompare.tracking.store import require_store
+from tlcompare.evidence.table import Row, row_of, strategies, varying
+from tlcompare.tracking.reading import LoggedRun, predictions_of
 
 _SAME = ("data_digest", "split_seed", "val_fraction", "test_fraction")
 FROZEN = "frozen"
@@ -26,7 +25,7 @@ class Contender:
     """A configuration and its runs, one for each seed.
 
     Attributes:
-        runs: in the order of their seeds, which are those of every other contender.
+        runs: in the order of their seeds, which are those of every other contender but in a race.
         label: the configuration in a few words.
         right: float of shape (seeds, images): 1 where the run had the validation image right; NaN where the image was
             not among its validation images.
@@ -113,65 +112,7 @@ class Contender:
 
     def minus(self, other: Contender) -> Interval:
         """Difference in validation accuracy, paired by seed and image."""
-        return within(interval(self.right - other.right, self.trained_on), -1.0)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a sweep has to show.
-
-    Attributes:
-        sweep: its run.
-        trials: its trials' runs.
-        contenders: the configurations that were run again with seeds of their own, the best first.
-        left_out: runs without a counterpart with the same seed in every other configuration.
-    """
-
-    sweep: LoggedRun
-    trials: tuple[LoggedRun, ...]
-    contenders: tuple[Contender, ...]
-    left_out: tuple[str, ...]
-
-    @property
-    def backbones(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(c.backbone for c in self.contenders))
-
-    def of(self, backbone: str) -> list[Contender]:
-        return [c for c in self.contenders if c.backbone == backbone]
-
-
-def evidence_of(sweep: str) -> Evidence:
-    """The evidence of a sweep, its replicates.
-
-    Raises:
-        TrackingError: no such sweep, or one that has no replicates.
-    """
-    require_store()
-    parent = sweep_run(sweep)
-    finished = [r for r in replicates_of(parent.run_id) if r.status == "FINISHED"]
-    if not finished:
-        raise TrackingError(
-            f'the sweep "{sweep}" has no replicates, and one seed per configuration proves nothing',
-            f"Run tlcompare replicate --sweep {sweep} --top 5 --seeds 10 first.",
-        )
-    found, left_out = contenders(finished)
-    return Evidence(parent, tuple(trials_of(parent.run_id)), tuple(found), tuple(left_out))
-
-
-def candidates(
-    run_ids: Sequence[str], experiment: str | None, sweep: str | None = None
-) -> tuple[list[Contender], list[str]]:
-    """What there is to choose from, the best first, and the runs left out: of the runs named, else the replicates of a
-    sweep or, where there are none, its trials, else every finished run of an experiment.
-
-    Raises:
-        TrackingError: no such run, sweep or experiment, or runs that cannot be compared.
-    """
-    require_store()
-    if sweep is not None and any(r.status == "FINISHED" for r in replicates_of(sweep_run(sweep).run_id)):
-        found = evidence_of(sweep)
-        return list(found.contenders), list(found.left_out)
-    return contenders(select_runs(run_ids, experiment, sweep))
+        return within(interval(paired(self, other), self.trained_on), -1.0)
 
 
 def contenders(runs: Sequence[LoggedRun]) -> tuple[list[Contender], list[str]]:
@@ -179,6 +120,61 @@ def contenders(runs: Sequence[LoggedRun]) -> tuple[list[Contender], list[str]]:
 
     A configuration with less than half as many seeds as another is left out, so that one that was begun last does not
     take the others' evidence away; so is one without the seed that most have, if there is none that all have.
+
+    Raises:
+        TrackingError: runs on other images or another split, or none with an accuracy.
+    """
+    groups = _by_configuration(runs)
+    most = max(map(len, groups.values()))
+    groups = {key: group for key, group in groups.items() if len(group) > most / 2}
+    common = set.intersection(*(set(group) for group in groups.values()))
+    if not common:
+        count = Counter(place for group in groups.values() for place in group)
+        common = {max(sorted(count), key=lambda place: count[place])}
+        groups = {key: group for key, group in groups.items() if common <= set(group)}
+    found = _made([{place: group[place] for place in common} for group in groups.values()])
+    used = {run.run_id for c in found for run in c.runs}
+    return found, [r.run_id for r in runs if r.run_id not in used]
+
+
+def raced(runs: Sequence[LoggedRun]) -> list[Contender]:
+    """Runs by configuration, the best first, each with all the seeds it has.
+
+    Raises:
+        TrackingError: as for `contenders`.
+    """
+    return _made(list(_by_configuration(runs).values()))
+
+
+def in_common(a: Contender, b: Contender) -> tuple[Contender, Contender]:
+    """Two contenders with the seeds and validation images that both have."""
+    if (a.seeds, a.files) == (b.seeds, b.files):
+        return a, b
+    seeds, files = set(a.seeds) & set(b.seeds), set(a.files) & set(b.files)
+    return _part(a, seeds, files), _part(b, seeds, files)
+
+
+def _part(c: Contender, seeds: Set[str], files: Set[str]) -> Contender:
+    rows = [i for i, seed in enumerate(c.seeds) if seed in seeds]
+    columns = [i for i, file in enumerate(c.files) if file in files]
+    return replace(
+        c,
+        runs=tuple(c.runs[i] for i in rows),
+        right=c.right[np.ix_(rows, columns)],
+        test=None if c.test is None else c.test[rows],
+        truth=tuple(c.truth[i] for i in columns),
+        files=tuple(c.files[i] for i in columns),
+    )
+
+
+def paired(a: Contender, b: Contender) -> Scores:
+    """The differences of two contenders, (seeds, images), for the seeds and images that both have."""
+    first, second = in_common(a, b)
+    return np.asarray(first.right - second.right)
+
+
+def _by_configuration(runs: Sequence[LoggedRun]) -> dict[str, dict[tuple[str, str], LoggedRun]]:
+    """The runs of every configuration, by their seed and division.
 
     Raises:
         TrackingError: runs on other images or another split, or none with an accuracy.
@@ -192,28 +188,22 @@ def contenders(runs: Sequence[LoggedRun]) -> tuple[list[Contender], list[str]]:
     groups: dict[str, dict[tuple[str, str], LoggedRun]] = defaultdict(dict)
     for run in runs:
         if "val/accuracy" in run.metrics:
-            place = (run.params["seed"], _division(run))
-            groups[rows[run.run_id].configuration].setdefault(place, run)
+            groups[rows[run.run_id].configuration].setdefault((run.params["seed"], _division(run)), run)
     if not groups:
         raise TrackingError("no run has a validation accuracy", "Take runs that have finished.")
-    most = max(map(len, groups.values()))
-    groups = {key: group for key, group in groups.items() if len(group) > most / 2}
-    common = set.intersection(*(set(group) for group in groups.values()))
-    if not common:
-        count = Counter(place for group in groups.values() for place in group)
-        common = {max(sorted(count), key=lambda place: count[place])}
-        groups = {key: group for key, group in groups.items() if common <= set(group)}
-    seeds = sorted(common, key=lambda place: (int(place[0]), place[1]))
-    chosen = {key: tuple(group[place] for place in seeds) for key, group in groups.items()}
-    first = [rows[group[0].run_id] for group in chosen.values()]
+    return dict(groups)
+
+
+def _made(groups: Sequence[Mapping[tuple[str, str], LoggedRun]]) -> list[Contender]:
+    """A contender of each group of runs, the best first."""
+    chosen = [tuple(group[p] for p in sorted(group, key=lambda place: (int(place[0]), place[1]))) for group in groups]
+    first = [row_of(runs[0]) for runs in chosen]
     names = [n for n in varying(first) if n != "seed"]
     several = len({row.backbone for row in first}) > 1
-    written = strategies([group[0] for group in chosen.values()])
+    written = strategies([runs[0] for runs in chosen])
     names = ["backbone", *names] if several else names
-    made = [_contender(group, names, text) for group, text in zip(chosen.values(), written, strict=True)]
-    found = _told_apart(made)
-    used = {run.run_id for group in chosen.values() for run in group}
-    return sorted(found, key=lambda c: -np.nanmean(c.right, 1).mean()), [r.run_id for r in runs if r.run_id not in used]
+    found = _told_apart([_contender(runs, names, text) for runs, text in zip(chosen, written, strict=True)])
+    return sorted(found, key=lambda c: -np.nanmean(c.right, 1).mean())
 
 
 def within(x: Interval, least: float) -> Interval:

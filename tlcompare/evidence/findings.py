@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from tlcompare.evidence.contenders import Contender, Evidence, within
+from tlcompare.evidence.contenders import Contender, in_common, within
+from tlcompare.evidence.gathered import Evidence
 from tlcompare.evidence.pick import Pick, pick
+from tlcompare.evidence.questions import BETTER, WORSE
 from tlcompare.evidence.statistics import Interval, Optimism, holm, interval, optimism, rank_correlation, sign_flip
-from tlcompare.evidence.verdicts import BETTER, UNDECIDED, WORSE, Claims, Comparison, make_claims, not_worse
+from tlcompare.evidence.verdicts import UNDECIDED, Claims, Comparison, claims_of
 from tlcompare.tracking.reading import LoggedRun, file_of, predictions_of
 from tlcompare.training.probe import BlockProbe, as_probes
 
@@ -24,6 +26,7 @@ COSTS = {
     "cost/model_mb": "model size (MB)",
 }
 FRONT, DOMINATED = "on the front", "dominated"
+_MARGIN = 0.01
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def response(contenders: Sequence[Contender], claims: Claims, margin: float) -> 
     return Response(
         points=points,
         best=best,
-        knee=next(c for c in points if not_worse(c, best, margin)),
+        knee=next(c for c in points if claims.not_worse(c, best, margin)),
         too_few=tuple(c for c in worse if c.contender.depth < best.depth),
         too_many=tuple(c for c in worse if c.contender.depth > best.depth),
         undecided=tuple(c for c in found if c.verdict == UNDECIDED),
@@ -124,7 +127,7 @@ def diagnosis(contenders: Sequence[Contender], claims: Claims) -> Diagnosis | No
     compared = _rivals(contenders[0].backbone, claims)
     if not compared:
         return None
-    unfrozen, baseline = compared[0].contender, compared[0].other
+    unfrozen, baseline = in_common(compared[0].contender, compared[0].other)
     truth = np.asarray(unfrozen.truth)
     names = sorted(set(unfrozen.truth))
     changes = []
@@ -282,13 +285,20 @@ class Findings:
     foresights: dict[str, Foresight]
 
 
-def find(evidence: Evidence, baseline: str, margin: float) -> Findings:
+def find(evidence: Evidence, baseline: str, margin: float | None = None) -> Findings:
     """Compute what there is to say.
 
+    Args:
+        evidence: of a sweep.
+        baseline: the strategy that others must beat.
+        margin: below the best, in 0..1, within which the cheaper is good enough; None is that of a race, else 1 %.
+
     Raises:
-        ConfigError: no contender has the baseline's strategy.
+        ConfigError: no contender has the baseline's strategy, or a race was run for another one, or another margin.
     """
-    claims = make_claims(evidence.contenders, baseline)
+    claims = claims_of(evidence.contenders, evidence.race, baseline)
+    if margin is None:
+        margin = _MARGIN if claims.margin is None else claims.margin
     backbones = evidence.backbones
     probes = json.loads(file_of(evidence.sweep, "sweep.json")).get("probes", {})
     own = {b: evidence.of(b) for b in backbones}
@@ -300,7 +310,7 @@ def find(evidence: Evidence, baseline: str, margin: float) -> Findings:
         baseline=baseline,
         margin=margin,
         claims=claims,
-        picked=pick(evidence.contenders, margin, baseline=baseline),
+        picked=pick(evidence.contenders, margin, baseline=baseline, race=evidence.race),
         winner=winner(evidence),
         architectures={b: architecture(own[b][0].runs[0]) for b in backbones},
         responses=responses,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from tlcompare.errors import ConfigError
 from tlcompare.evidence.contenders import FROZEN, Contender
+from tlcompare.evidence.race import Race
 from tlcompare.evidence.statistics import Interval
-from tlcompare.evidence.verdicts import UNDECIDED, make_claims, not_worse
+from tlcompare.evidence.verdicts import UNDECIDED, Claims, claims_of
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,25 @@ def pick(
     max_params: int | None = None,
     max_latency: float | None = None,
     baseline: str = FROZEN,
+    race: Race | None = None,
 ) -> Pick:
     """The configuration with the best mean validation accuracy over its seeds, or the cheapest that is good enough.
 
     Args:
         contenders: the best first.
-        within: margin below the best, in 0..1; of the configurations that are shown to lose no more (the whole 95 %
-            interval of the paired difference is above it), the one that trains the fewest weights is taken, and of
-            equal ones that which trains faster.
+        within: margin below the best, in 0..1; of the configurations that are shown to lose no more (`not_worse` of
+            `Claims`), the one that trains the fewest weights is taken, and of equal ones that which trains faster.
         max_params: trainable weights it may have at most.
         max_latency: milliseconds that one image may take at most.
         baseline: the strategy that others must beat, whose comparisons the certainty is corrected for too.
+        race: the contenders' race over seeds, if there was one.
 
     Raises:
-        ConfigError: nothing meets the limits.
+        ConfigError: nothing meets the limits, or a race was run for another margin.
     """
+    if race is not None and within not in (0.0, race.questions.margin):
+        fixed = race.questions.margin * 100
+        raise ConfigError(f"--within {within * 100:g}%: the race was run for {fixed:g}%", "Give that, or leave it out.")
     allowed = [
         c
         for c in contenders
@@ -60,9 +65,11 @@ def pick(
             f"The least: {weights:,} weights, {latency:.1f} ms.",
         )
     best = allowed[0]
-    near = [c for c in allowed if not_worse(c, best, within)] if within else [best]
+    there = any(c.strategy == baseline for c in allowed)
+    claims = claims_of(allowed, race, baseline if there else best.strategy)
+    near = [c for c in allowed if claims.not_worse(c, best, within)] if within else [best]
     winner = min(near, key=lambda c: (c.row.trainable_weights, c.mean("cost/train_seconds")))
-    return Pick(winner, f"{_why(winner, best, near, allowed, within, limits)} {_certainty(allowed, baseline)}".strip())
+    return Pick(winner, f"{_why(winner, best, near, allowed, within, limits)} {_certainty(allowed, claims)}".strip())
 
 
 def described(contender: Contender) -> str:
@@ -114,15 +121,13 @@ def _why(
     )
 
 
-def _certainty(allowed: Sequence[Contender], baseline: str) -> str:
+def _certainty(allowed: Sequence[Contender], claims: Claims) -> str:
     """From how many others the best can be told; as it was chosen by the same runs, corrected for all comparisons."""
     best = allowed[0]
     if len(allowed) == 1:
         return ""
     if len(best.runs) == 1:
         return "With one seed each, nothing can be concluded about configurations: tlcompare replicate --help."
-    there = any(c.strategy == baseline for c in allowed)
-    claims = make_claims(allowed, baseline if there else best.strategy)
     compared = [c for c in (*claims.with_best, *claims.between) if c.other is best]
     undecided = [c for c in compared if c.verdict == UNDECIDED]
     others = f"{len(compared)} it was compared with"

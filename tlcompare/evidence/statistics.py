@@ -16,7 +16,6 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-LEVEL = 0.95
 ALPHA = 0.05
 _DRAWS = 2000
 _EXACT_SEEDS = 14
@@ -42,8 +41,8 @@ class Interval:
     images: int
 
 
-def interval(scores: Scores, trained_on: int | None = None) -> Interval:
-    """Mean with a 95 % interval for other seeds and other images of the same kind.
+def interval(scores: Scores, trained_on: int | None = None, alpha: float = ALPHA) -> Interval:
+    """Mean with an interval for other seeds and other images of the same kind, which holds with 1 - `alpha`.
 
     A two-level bootstrap draws seeds and, for all of them alike, images (Owen, "The pigeonhole bootstrap", Annals of
     Applied Statistics 1, 2007). Its deviations are rescaled: their variance becomes that of the two-way
@@ -57,14 +56,17 @@ def interval(scores: Scores, trained_on: int | None = None) -> Interval:
     Args:
         scores: float of shape (seeds, images).
         trained_on: number of training images, where each seed had its own division; None where all shared one.
+        alpha: in how many cases it may miss, 0.05 for a 95 % interval.
     """
-    seeds, images = scores.shape
+    seeds, _ = scores.shape
     by_seed = np.nanmean(scores, 1)
     estimate = float(by_seed.mean())
     there = ~np.isnan(scores)
+    images = int(there.any(0).sum())
     if np.ptp(scores[there]) == 0:
-        spread = 1 - (ALPHA / 2) ** (1 / images)
-        p = min(1.0, 2.0 ** (1 - images)) if estimate else 1.0
+        spread = 1 - (alpha / 2) ** (1 / images)
+        # All images count for a difference of 1; of a smaller one, that was not seen in so many, it is less certain.
+        p = min(1.0, max(2.0 ** (1 - images), 2 * (1 - min(abs(estimate), 1.0)) ** images))
         return Interval(estimate, estimate - spread, estimate + spread, p, seeds, images)
     if images == 1:
         return Interval(estimate, -1.0, 1.0, 1.0, seeds, images)
@@ -72,37 +74,70 @@ def interval(scores: Scores, trained_on: int | None = None) -> Interval:
         variance, freedom = _crossed(scores)
     else:
         variance, freedom = _divided_anew(scores, trained_on)
-    seed_draws, image_draws = _draws(seeds, images)
+    seed_draws, image_draws = _draws(*scores.shape)
     drawn = image_draws @ there.T.astype(np.float32)
     sums = image_draws @ np.where(there, scores, 0.0).T.astype(np.float32)
     means = np.divide(sums, drawn, out=np.broadcast_to(by_seed, sums.shape).astype(np.float32), where=drawn > 0)
     deviations = (means * seed_draws).sum(1) / seeds - estimate
-    longer_tails = stats.t.ppf((1 + LEVEL) / 2, freedom) / stats.norm.ppf((1 + LEVEL) / 2)
+    longer_tails = stats.t.isf(alpha / 2, freedom) / stats.norm.isf(alpha / 2)
     error = np.sqrt(variance)
-    below, above = np.quantile(deviations, [ALPHA / 2, 1 - ALPHA / 2]) * error / deviations.std() * longer_tails
-    student = error * stats.t.ppf((1 + LEVEL) / 2, freedom)
+    below, above = np.quantile(deviations, [alpha / 2, 1 - alpha / 2]) * error / deviations.std() * longer_tails
+    student = error * stats.t.isf(alpha / 2, freedom)
     low, high = estimate + min(below, -student), estimate + max(above, student)
     p = 2 * stats.t.sf(abs(estimate) / error, freedom)
     return Interval(estimate, float(low), float(high), float(p), seeds, images)
 
 
+@dataclass(frozen=True)
+class Variance:
+    """The variance of a mean over N seeds: `of_seeds` / N + `of_images`.
+
+    Attributes:
+        of_seeds: of one seed.
+        of_images: what further seeds do not lessen.
+        beyond_images: the part of `of_seeds` that further images do not lessen.
+    """
+
+    of_seeds: float
+    of_images: float
+    beyond_images: float
+
+
+def variance_by_seeds(scores: Scores, trained_on: int | None) -> Variance:
+    """What the variance of a mean over seeds and images consists of.
+
+    Args:
+        scores, trained_on: as for `interval`, of two seeds or more; of divisions that differ, what seeds vary by is
+            taken to be the luck of their images.
+    """
+    if trained_on is not None:
+        over_seeds = float(np.nanmean(scores, 1).var(ddof=1))
+        return Variance(over_seeds, over_seeds * float((~np.isnan(scores)).sum(1).mean()) / trained_on, 0.0)
+    seeds, images = scores.shape
+    of_seeds, of_images, residual = _mean_squares(scores)
+    return Variance(of_seeds / images, (of_images - residual) / (seeds * images), (of_seeds - residual) / images)
+
+
+def _mean_squares(scores: Scores) -> tuple[float, float, float]:
+    """Of seeds, of images, and the residual one; no component of variance is negative, so that neither of the first is
+    taken for less than the last."""
+    seeds, images = scores.shape
+    by_image, by_seed = scores.mean(0), scores.mean(1)
+    rest = scores - by_seed[:, None] - by_image + scores.mean()
+    residual = float((rest**2).sum() / ((seeds - 1) * (images - 1)))
+    of_seeds, of_images = images * by_seed.var(ddof=1), seeds * by_image.var(ddof=1)
+    return max(float(of_seeds), residual), max(float(of_images), residual), residual
+
+
 def _crossed(scores: Scores) -> tuple[float, float]:
     """Variance of the mean where every seed saw every image, and its degrees of freedom."""
     seeds, images = scores.shape
-    by_image = scores.mean(0)
-    of_images = seeds * by_image.var(ddof=1)
     if seeds == 1:
-        return float(of_images / images), images - 1.0
-    by_seed = scores.mean(1)
-    of_seeds = images * by_seed.var(ddof=1)
-    rest = scores - by_seed[:, None] - by_image + scores.mean()
-    freedom = (seeds - 1) * (images - 1)
-    residual = (rest**2).sum() / freedom
-    # Components of variance are not negative: neither mean square is taken for less than the residual one.
-    of_seeds, of_images = max(of_seeds, residual), max(of_images, residual)
+        return float(scores.mean(0).var(ddof=1) / images), images - 1.0
+    of_seeds, of_images, residual = _mean_squares(scores)
     total = of_seeds + of_images - residual
-    spread = of_seeds**2 / (seeds - 1) + of_images**2 / (images - 1) + residual**2 / freedom
-    return float(total / (seeds * images)), float(total**2 / spread)
+    spread = of_seeds**2 / (seeds - 1) + of_images**2 / (images - 1) + residual**2 / ((seeds - 1) * (images - 1))
+    return total / (seeds * images), total**2 / spread
 
 
 def _divided_anew(scores: Scores, trained_on: int) -> tuple[float, float]:
@@ -115,13 +150,15 @@ def _divided_anew(scores: Scores, trained_on: int) -> tuple[float, float]:
     return float(max(over_seeds, np.nanvar(scores, 1).mean() / (seeds * tested_on))), seeds - 1.0
 
 
-@functools.lru_cache(maxsize=2)
 def _draws(seeds: int, images: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """How often each seed and each image is in each draw; the same for all, so that comparisons are paired."""
-    random = np.random.default_rng(0)
-    of_seeds = random.multinomial(seeds, np.full(seeds, 1 / seeds), _DRAWS)
-    of_images = random.multinomial(images, np.full(images, 1 / images), _DRAWS)
-    return of_seeds.astype(np.float32), of_images.astype(np.float32)
+    return _draw(seeds, 0), _draw(images, 1)
+
+
+@functools.lru_cache(maxsize=16)
+def _draw(of: int, salt: int) -> NDArray[np.float32]:
+    random = np.random.default_rng(salt)
+    return random.multinomial(of, np.full(of, 1 / of), _DRAWS).astype(np.float32)
 
 
 @dataclass(frozen=True)

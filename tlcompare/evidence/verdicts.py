@@ -1,20 +1,28 @@
-"""What may be claimed: differences that hold over seeds and images after correction for how many were looked at."""
+"""What may be claimed: differences that hold over seeds and images after correction for how many were looked at, and
+how often."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tlcompare.errors import ConfigError, did_you_mean
-from tlcompare.evidence.contenders import FROZEN, Contender
-from tlcompare.evidence.statistics import ALPHA, Interval, Scores, SignFlip, holm, seeds_needed, sign_flip
+from tlcompare.evidence.contenders import FROZEN, Contender, paired, within
+from tlcompare.evidence.questions import AS_GOOD, BETTER, GIVEN_UP, WORSE, Answer, Needed
+from tlcompare.evidence.race import Race
+from tlcompare.evidence.statistics import ALPHA, Interval, holm, seeds_needed, sign_flip
 
-BETTER, WORSE, UNDECIDED = "better", "worse", "cannot conclude"
-RULE = (
+UNDECIDED = "cannot conclude"
+_RULE = (
     "A difference counts if both the sign-flip test over seeds and the two-level interval test over seeds and images "
-    "are below 0.05 after Holm's correction for all comparisons made."
+    "are below 0.05 after "
+)
+RULE = _RULE + "Holm's correction for all comparisons made."
+RACED_RULE = _RULE + (
+    "correction for the looks that were fixed beforehand, and among the rivals Holm's. As good: shown in the same way "
+    "to lose no more than {margin:g} points."
 )
 
 
@@ -24,24 +32,21 @@ class Comparison:
 
     Attributes:
         difference: in validation accuracy, the contender's minus the other's.
-        flips: the permutation test over seeds.
+        flips: p-value of the permutation test over seeds.
         p: the larger p-value of the two tests, corrected for all comparisons of its family.
         family: how many those were.
+        verdict: `better`, `worse`, `as good` within the margin that was asked for, or `cannot conclude`.
+        why_undecided: too few seeds for any verdict, a difference within the noise, what would settle it.
     """
 
     contender: Contender
     other: Contender
     difference: Interval
-    flips: SignFlip
+    flips: float
     p: float
     family: int
-
-    @property
-    def verdict(self) -> str:
-        """`better`, `worse` or `cannot conclude`."""
-        if self.p > ALPHA:
-            return UNDECIDED
-        return BETTER if self.difference.estimate > 0 else WORSE
+    verdict: str
+    why_undecided: str
 
     @property
     def turned(self) -> Comparison:
@@ -52,14 +57,8 @@ class Comparison:
             contender=self.other,
             other=self.contender,
             difference=replace(d, estimate=-d.estimate, low=-d.high, high=-d.low),
+            verdict={BETTER: WORSE, WORSE: BETTER}.get(self.verdict, self.verdict),
         )
-
-    @property
-    def why_undecided(self) -> str:
-        """Why there is no verdict: too few seeds for any, or a difference within the noise."""
-        if self.flips.least * self.family > ALPHA:
-            return f"too few seeds: {self.family} comparisons need {seeds_needed(self.family)}"
-        return "within the noise"
 
     @property
     def said(self) -> str:
@@ -77,18 +76,77 @@ class Claims:
         with_best_tail: every contender that trains everything from some layer on against the best of these, where that
             is not the best of all.
         between: the best of each backbone against the best of all.
+        margin: within which a contender of a race was to be as good; None where there was no race.
     """
 
     with_baseline: tuple[Comparison, ...]
     with_best: tuple[Comparison, ...]
     with_best_tail: tuple[Comparison, ...]
     between: tuple[Comparison, ...]
+    margin: float | None = None
+
+    @property
+    def rule(self) -> str:
+        """When a difference counts."""
+        return RULE if self.margin is None else RACED_RULE.format(margin=self.margin * 100)
 
     def against_baseline(self, contender: Contender) -> Comparison | None:
         return next((c for c in self.with_baseline if c.contender is contender), None)
 
     def against_best(self, contender: Contender) -> Comparison | None:
         return next((c for c in self.with_best if c.contender is contender), None)
+
+    def not_worse(self, contender: Contender, other: Contender, margin: float) -> bool:
+        """Whether the contender is shown to be at most `margin` (in 0..1) below the other: in a race, by its verdict;
+        else by the whole 95 % interval of the difference. One seed shows nothing."""
+        if contender is other:
+            return True
+        if self.margin is None:
+            return len(contender.runs) > 1 and contender.minus(other).low > -margin
+        found = [c for c in self.with_best if c.contender is contender and c.other is other]
+        return any(c.verdict in (AS_GOOD, BETTER) for c in found)
+
+
+def claims_of(contenders: Sequence[Contender], race: Race | None, baseline: str = FROZEN) -> Claims:
+    """What may be claimed of contenders, the best first: what their race over seeds has answered, else all comparisons.
+
+    Raises:
+        ConfigError: no contender has the baseline's strategy, or the race was against another.
+    """
+    if race is None:
+        return make_claims(contenders, baseline)
+    by_key = {c.key: c for c in contenders}
+    if (there := by_key.get(race.questions.baseline)) and there.strategy != baseline:
+        hint = "A race answers the questions that were fixed before its seeds."
+        raise ConfigError(f'--baseline "{baseline}": the race was against {there.strategy}', hint)
+    worth = _answered([race.standing.worth], by_key)
+    rivals = _answered(race.standing.rivals, by_key)
+    turned = tuple(c.turned for c in (*worth, *(r for r in rivals if r.verdict == BETTER)))
+    return Claims(worth, (*rivals, *turned), (), (), race.questions.margin)
+
+
+def _answered(answers: Sequence[Answer], contenders: Mapping[str, Contender]) -> tuple[Comparison, ...]:
+    return tuple(
+        Comparison(
+            contenders[a.contender],
+            contenders[a.other],
+            within(a.seen.difference, -1.0),
+            a.seen.flips,
+            a.p,
+            len(answers),
+            a.verdict if a.settled else UNDECIDED,
+            _needs(a.needed) if a.verdict == GIVEN_UP else "more seeds are to come",
+        )
+        for a in answers
+        if a.seen is not None and {a.contender, a.other} <= contenders.keys()
+    )
+
+
+def _needs(needed: Needed | None) -> str:
+    """What would settle a question."""
+    parts = [f"{needed.seeds:,} seeds"] if needed and needed.seeds else []
+    parts += [f"{needed.images:,} validation images"] if needed and needed.images else []
+    return f"it would take about {' or '.join(parts)}" if parts else "no number of seeds would settle it"
 
 
 def make_claims(contenders: Sequence[Contender], baseline: str = FROZEN) -> Claims:
@@ -135,20 +193,25 @@ def seeds_for(configurations: Sequence[int]) -> int:
     return seeds_needed(max(each + len(configurations) - 1, 1))
 
 
-def not_worse(contender: Contender, other: Contender, margin: float) -> bool:
-    """Whether the contender is shown to be at most `margin` (in 0..1) below the other: the whole 95 % interval of the
-    difference is above that. One seed shows nothing."""
-    return contender is other or (len(contender.runs) > 1 and contender.minus(other).low > -margin)
-
-
 def compare(pairs: Sequence[tuple[Contender, Contender]]) -> list[Comparison]:
     """The first of each pair against the second, corrected for all of them."""
     differences = [a.minus(b) for a, b in pairs]
-    flips = [sign_flip(_by_seed(a) - _by_seed(b)) for a, b in pairs]
+    flips = [sign_flip(np.asarray(np.nanmean(paired(a, b), 1))) for a, b in pairs]
     corrected = holm([max(d.p, f.p) for d, f in zip(differences, flips, strict=True)])
-    found = zip(pairs, differences, flips, corrected, strict=True)
-    return [Comparison(a, b, d, f, p, len(pairs)) for (a, b), d, f, p in found]
+    return [
+        Comparison(
+            a,
+            b,
+            difference,
+            flip.p,
+            p,
+            len(pairs),
+            UNDECIDED if p > ALPHA else BETTER if difference.estimate > 0 else WORSE,
+            _too_few(len(pairs)) if flip.least * len(pairs) > ALPHA else "within the noise",
+        )
+        for (a, b), difference, flip, p in zip(pairs, differences, flips, corrected, strict=True)
+    ]
 
 
-def _by_seed(contender: Contender) -> Scores:
-    return np.asarray(np.nanmean(contender.right, 1))
+def _too_few(comparisons: int) -> str:
+    return f"too few seeds: {comparisons} comparisons need {seeds_needed(comparisons)}"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from tlcompare.config import flag, presets
+from tlcompare.evidence.contenders import Contender
 from tlcompare.evidence.findings import Findings
+from tlcompare.evidence.race import Race
 from tlcompare.report.document import Code, Part
 from tlcompare.tracking.reading import NOTES, OPENED_AT, LoggedRun, file_of
 from tlcompare.tracking.sweeps import REPLICATED
@@ -21,17 +24,42 @@ def method(found: Findings) -> list[Part]:
     environment: dict[str, Any] = json.loads(file_of(run, "environment.json"))
     division = "each seed divides training and validation images anew" if first.trained_on else "all share a split"
     return [
-        f"{len(evidence.contenders)} configurations with {len(first.runs)} seeds each ({', '.join(first.seeds)}), the "
-        f"same for all and none that chose a configuration; {division}. {run.params['train_images']} training, "
+        f"{len(evidence.contenders)} configurations with {_seeds(evidence.contenders)} and none that chose a "
+        f"configuration; {division}. {run.params['train_images']} training, "
         f"{run.params['val_images']} validation and {run.params['test_images']} test images in {run.params['classes']} "
         f"classes (digest {run.params['data_digest']}).",
         "A seed sets the head's initial weights, the order of images and the views. Intervals: two-level bootstrap "
         "over seeds and images, the same draws for all, with deviations rescaled to the two-way random-effects "
-        "variance and Student's t. Sign-flip permutation over seeds; Holm over all comparisons with the "
-        "baseline, with the best and between backbones; recall of classes is corrected on its own. The knee, the "
-        "choice and the Pareto front rest on single intervals.",
+        f"variance and Student's t. Sign-flip permutation over seeds; {_corrected(evidence.race)}",
         ", ".join(f"{name} {value}" for name, value in environment.items()) + ".",
     ]
+
+
+def _seeds(contenders: Sequence[Contender]) -> str:
+    """How many seeds, and which."""
+    most = max(contenders, key=lambda c: len(c.runs))
+    least = min(len(c.runs) for c in contenders)
+    if least == len(most.runs):
+        return f"{least} seeds each ({', '.join(most.seeds)}), the same for all"
+    return f"{least} to {len(most.runs)} seeds each, the first of {', '.join(most.seeds)},"
+
+
+def _corrected(race: Race | None) -> str:
+    """For what tests and intervals are corrected, and which are not."""
+    if race is None:
+        return (
+            "Holm over all comparisons with the baseline, with the best and between backbones; recall of classes is "
+            "corrected on its own. The knee, the choice and the Pareto front rest on single intervals."
+        )
+    looks = race.questions.looks
+    spent = ", ".join(f"{share:.0%}" for share in looks.spent)
+    return (
+        f"looks at {', '.join(map(str, looks.seeds))} seeds, by which {spent} of the level may be spent. First whether "
+        "the best of the sweep is better than the baseline, at the full level; only then which of its rivals are worse "
+        "or as good, corrected among themselves after Holm. Differences have intervals that hold at all looks together "
+        "(Jennison and Turnbull 1989); those of single accuracies, the recall of classes and the Pareto front are not "
+        "corrected for the looks."
+    )
 
 
 def caveats(found: Findings) -> list[Part]:

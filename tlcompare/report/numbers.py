@@ -61,7 +61,7 @@ def _of_contenders(found: Findings) -> Iterator[Number]:
     ):
         for x in comparisons:
             yield _with_interval("comparison", x.contender.label, f"difference to the {name}", x.difference, x.p)
-            yield _plain("comparison", x.contender.label, f"sign-flip p against the {name}", x.flips.p, "p")
+            yield _plain("comparison", x.contender.label, f"sign-flip p against the {name}", x.flips, "p")
 
 
 def _of_backbones(found: Findings) -> Iterator[Number]:

@@ -16,8 +16,9 @@ from tlcompare.evidence.findings import (
     worth_it,
 )
 from tlcompare.evidence.pick import described, shown
+from tlcompare.evidence.questions import BETTER, WORSE
 from tlcompare.evidence.statistics import ALPHA, holm
-from tlcompare.evidence.verdicts import BETTER, RULE, UNDECIDED, WORSE, Comparison
+from tlcompare.evidence.verdicts import UNDECIDED, Comparison
 from tlcompare.report.document import Part, Picture, Section, Table
 from tlcompare.report.drawings import (
     as_svg,
@@ -131,7 +132,7 @@ def _comparison(found: Findings) -> list[Part]:
     if found.claims.with_baseline:
         caption = f"Gain over `{found.baseline}`, paired by seed and image, with 95% intervals. Grey: cannot conclude."
         parts.append(Picture(as_svg(draw_differences(found.claims.with_baseline, found.baseline), caption), caption))
-    parts.append(f"Accuracies and differences with 95% intervals for other seeds and images. {RULE}")
+    parts.append(f"Accuracies and differences with 95% intervals for other seeds and images. {found.claims.rule}")
     return parts
 
 
@@ -197,10 +198,12 @@ def _why(found: Diagnosis) -> str:
 
 
 def _optimal(found: Findings) -> list[Part]:
+    near = f"those whose whole 95% interval of the paired difference to the best lies above -{found.margin:.2%}"
+    if found.evidence.race is not None:
+        near = f"the best and those that are as good within {found.margin:.2%}"
     rule = (
-        "The rule: of all configurations that were run again, the one that trains the fewest weights among those whose "
-        f"whole 95% interval of the paired difference to the best lies above -{found.margin:.2%}. Validation alone "
-        "chooses."
+        "The rule: of all configurations that were run again, the one that trains the fewest weights among "
+        f"{near}. Validation alone chooses."
     )
     parts: list[Part] = [rule, f"**The choice:** {found.picked.why}"]
     rows = [

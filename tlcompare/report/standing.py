@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from tlcompare.evidence.contenders import Contender
 from tlcompare.evidence.pick import shown
+from tlcompare.evidence.questions import AS_GOOD, BETTER, WORSE
 from tlcompare.evidence.statistics import Interval
-from tlcompare.evidence.verdicts import Claims
+from tlcompare.evidence.verdicts import UNDECIDED, Claims
 from tlcompare.report.table import aligned, for_scripts, markdown
 
 HEADINGS = (
@@ -24,6 +25,8 @@ HEADINGS = (
     "trainable weights",
     "training s",
 )
+_LABEL = 24
+_SHORT = {BETTER: "better", WORSE: "worse", AS_GOOD: "as good", UNDECIDED: "?"}
 
 
 def standing(contenders: Sequence[Contender], claims: Claims) -> list[dict[str, object]]:
@@ -49,14 +52,32 @@ def standing(contenders: Sequence[Contender], claims: Claims) -> list[dict[str, 
     return rows
 
 
-def render(contenders: Sequence[Contender], claims: Claims, form: str) -> str:
-    """The standing as `table`, `md`, `csv` or `json` text."""
+def render(contenders: Sequence[Contender], claims: Claims, form: str, wide: bool = True) -> str:
+    """The standing as `table`, `md`, `csv` or `json` text; a table that is not `wide` has the columns that fit into
+    120 characters."""
     if form in ("json", "csv"):
         return for_scripts(standing(contenders, claims), form)
+    if form == "table" and not wide:
+        return _narrow(contenders, claims)
     lines = [list(HEADINGS), *(cells(c, claims) for c in contenders)]
     if form == "md":
         return markdown(lines)
     return "\n".join(aligned(lines, left=[h in ("configuration", "verdict") for h in HEADINGS]))
+
+
+def _narrow(contenders: Sequence[Contender], claims: Claims) -> str:
+    lines = [["configuration", "seeds", "validation", "to the baseline", "", "to the best", "", "test", "weights"]]
+    for c in contenders:
+        versus = (claims.against_baseline(c), claims.against_best(c))
+        said = [x for v in versus for x in ((points(v.difference, 1), _SHORT[v.verdict]) if v else ("-", ""))]
+        test = f"{c.test_accuracy.estimate:.2%}" if c.test_accuracy else _test(c)
+        weights = f"{c.row.trainable_weights / 1e6:.2f} M"
+        lines.append([_shortened(c.label), str(len(c.runs)), f"{c.accuracy.estimate:.2%}", *said, test, weights])
+    return "\n".join(aligned(lines, left=[i in (0, 4, 6) for i in range(len(lines[0]))]))
+
+
+def _shortened(label: str) -> str:
+    return label if len(label) <= _LABEL else f"{label[: _LABEL - 3]}..."
 
 
 def cells(contender: Contender, claims: Claims) -> list[str]:
@@ -82,12 +103,12 @@ def cells(contender: Contender, claims: Claims) -> list[str]:
 def _test(contender: Contender) -> str:
     if contender.test_accuracy:
         return shown(contender.test_accuracy)
-    return "sealed" if contender.sealed else "scored in part"
+    return "sealed" if contender.sealed else "in part"
 
 
-def points(x: Interval) -> str:
-    """A difference of shares in percentage points: `+4.1 [3.0, 5.2]`."""
-    return f"{x.estimate * 100:+.2f} [{x.low * 100:.2f}, {x.high * 100:.2f}]"
+def points(x: Interval, digits: int = 2) -> str:
+    """A difference of shares in percentage points: `+4.13 [3.02, 5.20]`."""
+    return f"{x.estimate * 100:+.{digits}f} [{x.low * 100:.{digits}f}, {x.high * 100:.{digits}f}]"
 
 
 def p_value(p: float) -> str:

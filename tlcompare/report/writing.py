@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tlcompare.errors import ConfigError
 from tlcompare.escaping import cells
-from tlcompare.evidence.contenders import evidence_of
 from tlcompare.evidence.findings import find
+from tlcompare.evidence.gathered import evidence_of
 from tlcompare.files import expanded, write_atomically
 from tlcompare.report.document import as_html, as_markdown
 from tlcompare.report.numbers import numbers_of
@@ -13,8 +13,14 @@ from tlcompare.report.sections import sections_of
 from tlcompare.tracking.log import RunLog
 
 
-def write_report(sweep: str, output: str, baseline: str, margin: float) -> list[str]:
+def write_report(sweep: str, output: str, baseline: str, margin: float | None = None) -> list[str]:
     """Write the report as HTML, Markdown and CSV, and log all three to the sweep's run.
+
+    Args:
+        sweep: its name.
+        output: where the HTML goes; the others lie beside it.
+        baseline: the strategy that others must beat.
+        margin: as for `find`.
 
     Returns:
         The paths written.

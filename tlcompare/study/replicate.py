@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tlcompare.config import RunConfig, resolve
@@ -25,11 +25,21 @@ from tlcompare.tracking.earlier import logged_config
 from tlcompare.tracking.log import RunLog
 from tlcompare.tracking.models import weights_here
 from tlcompare.tracking.outbox import kept
-from tlcompare.tracking.reading import BASELINE, DATA, LoggedRun, replicates_of, sweep_run, trials_of, warning_if_opened
+from tlcompare.tracking.reading import (
+    BASELINE,
+    DATA,
+    QUESTIONS,
+    LoggedRun,
+    replicates_of,
+    sweep_run,
+    trials_of,
+    warning_if_opened,
+)
 from tlcompare.tracking.runs import ready, require_files_of
 from tlcompare.tracking.sweeps import REPLICATED, Runs, alone_with
 
-_FIRST_SEED = 1000
+FIRST_SEED = 1000
+"""Seeds from here on have chosen nothing."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,11 @@ class Choice:
 
     key: str
     config: RunConfig
+
+    def with_seed(self, seed: int, resplit: bool) -> RunConfig:
+        """It with another seed, which also divides training and validation images anew, or not."""
+        val_seed = seed if resplit else self.config.val_seed
+        return replace(self.config, seed=seed, val_seed=val_seed, run_name=None)
 
 
 def replicate(
@@ -66,13 +81,15 @@ def replicate(
     parent = sweep_run(sweep)
     require_files_of(parent.run_id)
     data = data or parent.tags.get(DATA)
+    if QUESTIONS in parent.tags:
+        raise StudyError(
+            f'the sweep "{sweep}" was run again with --until-decided, and further seeds that were not asked for would '
+            "say nothing",
+            f"Go on with that: tlcompare replicate --sweep {sweep} --until-decided",
+        )
     chosen, others = _choose(trials_of(parent.run_id), sweep, top, data)
-    first = _FIRST_SEED + int(min(c.config.seed for c in chosen))
-    wanted = [
-        (c, replace(c.config, seed=seed, val_seed=seed if resplit else c.config.val_seed, run_name=None))
-        for seed in range(first, first + seeds)
-        for c in chosen
-    ]
+    first = FIRST_SEED + int(min(c.config.seed for c in chosen))
+    wanted = [(c, c.with_seed(seed, resplit)) for seed in range(first, first + seeds) for c in chosen]
     again = f"tlcompare replicate --sweep {sweep} --top {top} --seeds {seeds}{' --resplit' if resplit else ''}"
     again += f" --data {shlex.quote(data)}" if data not in (None, parent.tags.get(DATA)) else ""
     with viewing() as view, terminable(), alone_with(parent.run_id):
@@ -84,14 +101,8 @@ def replicate(
             view.say(f"note: to prove all differences between {len(chosen)} configurations takes {needed} seeds")
         if jobs == AUTO:
             jobs = jobs_beside(max(int(c.config.threads or 1) for c in chosen))
-        failed = _run(parent, sweep, wanted, int(jobs), again, view)
-        if failed:
-            raise StudyError(
-                f"{len(failed)} runs failed, the first with: {failed[0]}",
-                f"Mend that, or lower --top to leave the configuration out. Again: {again}",
-            )
-        before = parent.tags.get(REPLICATED, "").splitlines()
-        RunLog(parent.run_id).tags({REPLICATED: "\n".join(dict.fromkeys([*before, again]))})
+        run_missing(parent, sweep, wanted, int(jobs), again, view, Workbench(weights_here))
+        note_command(parent, again)
     return (
         f"replicated   {len(chosen)} configurations of {sweep} with seeds {first} to {first + seeds - 1}\n"
         f"compare      tlcompare compare --sweep {sweep} --evidence\n"
@@ -101,15 +112,39 @@ def replicate(
     )
 
 
-def _run(
-    parent: LoggedRun, sweep: str, wanted: Sequence[tuple[Choice, RunConfig]], jobs: int, again: str, view: View
-) -> list[str]:
-    """Run what is not there yet; `again` goes on with it. Returns what failed, with the reasons."""
+def note_command(parent: LoggedRun, again: str) -> None:
+    """Keep a command that has added replicates to a sweep, for its report."""
+    before = parent.tags.get(REPLICATED, "").splitlines()
+    RunLog(parent.run_id).tags({REPLICATED: "\n".join(dict.fromkeys([*before, again]))})
+
+
+def run_missing(
+    parent: LoggedRun,
+    sweep: str,
+    wanted: Sequence[tuple[Choice, RunConfig]],
+    jobs: int,
+    again: str,
+    view: View,
+    workbench: Workbench,
+) -> None:
+    """Run what is not there yet.
+
+    Args:
+        parent: the sweep's run.
+        sweep: its name.
+        wanted: configurations with their seeds.
+        jobs: runs at a time.
+        again: the command that goes on with it.
+        view: is told how far it is.
+        workbench: what the runs share.
+
+    Raises:
+        StudyError: runs failed; those that finished stay.
+    """
     there = _there(parent, sweep, resplit=any(config.val_seed == config.seed for _, config in wanted))
     missing = [config for c, config in wanted if (c.key, config.seed, config.val_seed) not in there]
-    workbench = Workbench(weights_here)
     try:
-        prepared = _prepared(missing, parent, sweep, workbench, view)
+        prepared = prepared_for(missing, parent, sweep, workbench, view)
         cuts = cuts_worth_keeping(prepared, [(config, 1.0) for config in missing])
     except BaseException as e:
         if is_interruption(e):
@@ -123,10 +158,14 @@ def _run(
     with coordinator.unfinished(again):
         coordinator.settle()
         coordinator.run(engine_for(jobs, workbench), f"{sweep} replicates")
-    return coordinator.failed
+    if coordinator.failed:
+        raise StudyError(
+            f"{len(coordinator.failed)} runs failed, the first with: {coordinator.failed[0]}",
+            f"Mend that, or lower --top to leave the configuration out. Again: {again}",
+        )
 
 
-def _prepared(
+def prepared_for(
     missing: Sequence[RunConfig], parent: LoggedRun, sweep: str, workbench: Workbench, view: View
 ) -> dict[str, Prepared]:
     """One run of each backbone, ready to train.
@@ -150,6 +189,21 @@ def _prepared(
 def _choose(trials: Sequence[LoggedRun], sweep: str, top: int, data: str | None) -> tuple[list[Choice], int]:
     """The baselines that finished, and the `top` configurations with the best mean validation accuracy; and how many
     of these are no baselines."""
+    groups = configurations(trials, sweep)
+    given = [key for key, runs in groups.items() if any(map(_is_baseline, runs))]
+    given.sort(key=lambda key: trials.index(groups[key][0]))
+    found = choices(groups, list(dict.fromkeys([*given, *list(groups)[:top]])), data)
+    if not found:
+        raise StudyError(f'--top 0: the sweep "{sweep}" has no baselines to run again', "Give --top 1 or more.")
+    return found, len(found) - len(given)
+
+
+def configurations(trials: Sequence[LoggedRun], sweep: str) -> dict[str, list[LoggedRun]]:
+    """The finished trials by configuration, the best mean validation accuracy first.
+
+    Raises:
+        TrackingError: there is none.
+    """
     groups: dict[str, list[LoggedRun]] = {}
     for run in trials:
         if run.status == "FINISHED" and "val/accuracy" in run.metrics:
@@ -157,16 +211,16 @@ def _choose(trials: Sequence[LoggedRun], sweep: str, top: int, data: str | None)
     if not groups:
         raise TrackingError(f'no trial of the sweep "{sweep}" has finished', f"tlcompare sweep --name {sweep}")
     means = {key: sum(r.metrics["val/accuracy"] for r in runs) / len(runs) for key, runs in groups.items()}
-    best = sorted(groups, key=lambda key: -means[key])[:top]
-    given = [key for key, runs in groups.items() if any(map(_is_baseline, runs))]
+    return {key: groups[key] for key in sorted(groups, key=lambda key: -means[key])}
+
+
+def choices(groups: Mapping[str, Sequence[LoggedRun]], keys: Sequence[str], data: str | None) -> list[Choice]:
+    """Configurations with the options of their first trials, and the images where they are now."""
     found = []
-    for key in dict.fromkeys([*given, *best]):
-        run = groups[key][0]
-        options = logged_config(f"runs:/{run.run_id}").options
+    for key in keys:
+        options = logged_config(f"runs:/{groups[key][0].run_id}").options
         found.append(Choice(key, resolve(options, {"data": data} if data else {})))
-    if not found:
-        raise StudyError(f'--top 0: the sweep "{sweep}" has no baselines to run again', "Give --top 1 or more.")
-    return found, len(found) - len(given)
+    return found
 
 
 def _is_baseline(run: LoggedRun) -> bool:

@@ -24,6 +24,8 @@ BASELINE = "tlcompare.baseline"
 NOTES = "tlcompare.data_notes"
 DATA = "tlcompare.data"
 """Where a sweep's images were when it last went on."""
+QUESTIONS = "tlcompare.questions"
+"""What a race over seeds is to answer, written before its first seed."""
 FINALISTS = "finalists.json"
 _ROUNDING = 0.00005
 """Of the share of layers that runs log."""
