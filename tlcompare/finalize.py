@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import getpass
 import json
+import math
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from tlcompare.backbones.registry import get_backbone
 from tlcompare.config import RunConfig, resolve
@@ -15,10 +21,13 @@ from tlcompare.data.splits import Indices
 from tlcompare.errors import DataError, TrackingError
 from tlcompare.evidence.gathered import evidence_of
 from tlcompare.features.feed import Stream
+from tlcompare.freezing.graph import between
+from tlcompare.freezing.strategy import make_plan
 from tlcompare.machine.device import choose_compute
 from tlcompare.machine.signals import stop_if_asked, terminable
 from tlcompare.preparation import Workbench, images_and_split
 from tlcompare.progress import RunReporter, reporting
+from tlcompare.serving import Predictor
 from tlcompare.tracking.earlier import logged_config
 from tlcompare.tracking.log import RunLog
 from tlcompare.tracking.models import load_model, weights_here
@@ -38,7 +47,11 @@ from tlcompare.tracking.record import log_predictions
 from tlcompare.tracking.runs import ready, require_files_of
 from tlcompare.tracking.store import shown_uri
 from tlcompare.tracking.sweeps import alone_with, has_model
-from tlcompare.training.evaluate import predict, score
+from tlcompare.training.evaluate import outputs, predict, score
+
+_BATCH = 64
+_MOST_BYTES = 2**30
+"""Of the features of one frozen part that are kept."""
 
 
 def finalize(sweep: str, again: bool = False, data: str | None = None) -> str:
@@ -125,19 +138,59 @@ def _user() -> str:
 
 
 def _score(runs: Sequence[LoggedRun], reporter: RunReporter, workbench: Workbench, data: str | None) -> None:
-    for number, run in enumerate(runs):
+    """Score runs, those of one configuration after one another: the images are looked up once for them, the network is
+    built once for a backbone, and what is frozen in several runs is computed once."""
+    predictor: Predictor | None = None
+    parts = _FrozenParts()
+    place: tuple[str, ...] = ()
+    for number, run in enumerate(sorted(runs, key=_place)):
         stop_if_asked()
         reporter.counting("scoring on the test images", number, len(runs))
-        images, test = _test_images(run, reporter, workbench, data)
-        model = load_model(f"runs:/{run.run_id}/model").model.to(images.device)
+        if _place(run) != place:
+            place, (images, test) = _place(run), _test_images(run, reporter, workbench, data)
+            labels = images.store.labels
+        predictor = load_model(f"runs:/{run.run_id}/model/artifacts", predictor)
+        predictor.model.to(images.device)
         stream = Stream(images, None, None, choose_compute(RunConfig(device=images.device)), test)
-        probabilities = predict(model, stream, test)
+        probabilities = parts.predict(predictor, run.params["strategy"], stream)
         log = RunLog(run.run_id)
         log_predictions(log, images.store, "test", test, probabilities)
-        scores = score(probabilities, [images.store.labels[i] for i in test], images.store.classes)
+        scores = score(probabilities, [labels[i] for i in test], images.store.classes)
         log.tags({"tlcompare.test_opened": "true"})
         log.metrics_of_steps({0: {f"test/{name}": value for name, value in scores.metrics().items()}})
     reporter.counting("scoring on the test images", len(runs), len(runs))
+
+
+def _place(run: LoggedRun) -> tuple[str, ...]:
+    """The same for runs that have the same test images and network."""
+    return (run.params["backbone"], run.tags["tlcompare.configuration"], run.params["data_digest"])
+
+
+class _FrozenParts:
+    """What the frozen parts of one backbone give for the test images, as long as their weights are the same."""
+
+    def __init__(self) -> None:
+        self._network: nn.Module | None = None
+        self._kept: dict[str, tuple[dict[str, Tensor], Tensor]] = {}
+
+    def predict(self, predictor: Predictor, unfreeze: str, stream: Stream) -> NDArray[np.float32]:
+        """Class probabilities, float32 of shape (images, classes), of a model trained with this strategy."""
+        model, layers = predictor.model, predictor.layers
+        if self._network is not model:
+            self._network, self._kept = model, {}
+        cut = make_plan(layers, unfreeze, len(predictor.classes)).cut
+        if 4 * len(stream.slots) * math.prod(cut.shape) > _MOST_BYTES:
+            return predict(model, stream, stream.slots)
+        before = between(layers.network, None, cut.node).eval()
+        weights, features = self._kept.get(cut.node, ({}, None))
+        now = before.state_dict()
+        if features is None or not all(torch.equal(tensor, weights[name]) for name, tensor in now.items()):
+            features = outputs(before, stream, stream.slots)
+            self._kept[cut.node] = {name: tensor.clone() for name, tensor in now.items()}, features
+        behind = between(layers.network, cut.node, None).eval()
+        with torch.inference_mode():
+            logits = torch.cat([model.head(behind(x)) for x in torch.split(features, _BATCH)])
+        return np.asarray(logits.softmax(1).cpu())
 
 
 def _test_images(

@@ -29,7 +29,7 @@ from tlcompare.data.views import normalise
 from tlcompare.errors import DataError, TrackingError
 from tlcompare.files import first_line, sha256_of
 from tlcompare.freezing.graph import Classifier, latest_cut
-from tlcompare.freezing.layers import trace
+from tlcompare.freezing.layers import LayerList, trace
 
 WEIGHTS_FILE = "model.safetensors"
 DESCRIPTION_FILE = "model.json"
@@ -48,9 +48,10 @@ _TAKES = "Give bytes, base64, a path, or a uint8 array (H, W, 3)."
 
 @dataclass(frozen=True)
 class Predictor:
-    """A trained classifier with everything it needs to read an image."""
+    """A trained classifier with everything it needs to read an image; `layers` are those of its backbone."""
 
     model: Classifier
+    layers: LayerList
     preprocessing: Preprocessing
     classes: tuple[str, ...]
 
@@ -112,8 +113,13 @@ def save(folder: Path, model: Classifier, backbone: Backbone, classes: Sequence[
     (folder / DESCRIPTION_FILE).write_text(json.dumps(description, indent=1), encoding="utf-8")
 
 
-def load(folder: Path, shown_as: str = "") -> Predictor:
-    """The model that `save` wrote, on the CPU, ready to predict; `shown_as` is what to call it in errors.
+def load(folder: Path, shown_as: str = "", into: Predictor | None = None) -> Predictor:
+    """The model that `save` wrote, ready to predict, on the CPU.
+
+    Args:
+        folder: where it is.
+        shown_as: what to call it in errors.
+        into: a predictor that is no longer needed: of the same kind, its network takes the weights, where it is.
 
     Raises:
         TrackingError: the folder holds no such model, or a damaged or newer one.
@@ -139,11 +145,13 @@ def load(folder: Path, shown_as: str = "") -> Predictor:
         weights = load_file(folder / WEIGHTS_FILE)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as e:
         raise TrackingError(f"{name} holds no model of this tool: {first_line(e)}", TAKE_URI) from e
-    backbone = backbone.at_size(preprocessing.size)
-    network = backbone.build()
-    named = {f"backbone.{name}" for name, _ in network.named_parameters()}
-    layers = trace(backbone, network)
-    model = Classifier(layers, latest_cut(layers, ()), len(classes), dropout=0.0)
+    if into and (into.layers.backbone, into.preprocessing, into.classes) == (backbone.name, preprocessing, classes):
+        model, layers = into.model, into.layers
+    else:
+        backbone = backbone.at_size(preprocessing.size)
+        layers = trace(backbone, backbone.build())
+        model = Classifier(layers, latest_cut(layers, ()), len(classes), dropout=0.0)
+    named = {f"backbone.{name}" for name, _ in model.backbone.named_parameters()}
     wanted = {name: tensor.shape for name, tensor in model.weights().items()}
     there = {name: tensor.shape for name, tensor in weights.items() if name in wanted or name in named}
     if there != wanted:  # tables that an earlier version logged beside them are made anew
@@ -152,7 +160,7 @@ def load(folder: Path, shown_as: str = "") -> Predictor:
         for name, tensor in model.weights().items():
             tensor.copy_(weights[name])
     model.to(memory_format=torch.channels_last)
-    return Predictor(model.eval(), preprocessing, classes)
+    return Predictor(model.eval(), layers, preprocessing, classes)
 
 
 def _digest(description: Mapping[str, Any]) -> str:

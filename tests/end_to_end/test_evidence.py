@@ -18,8 +18,10 @@ from mlflow import MlflowClient
 from mlflow.artifacts import load_text
 from scipy import stats
 
+import tlcompare.finalize as finalizing
 from tests.conftest import write_image
 from tests.end_to_end.conftest import FAST
+from tlcompare import serving
 from tlcompare.cli import main
 
 pytestmark = pytest.mark.usefixtures("drawn_once")
@@ -417,10 +419,25 @@ def flips(differences):
     return np.mean([m >= abs(differences.mean()) - 1e-12 for m in means])
 
 
-def test_the_test_set_is_opened_once(place):
+def test_the_test_set_is_opened_once(place, monkeypatch):
     """Opens the test set of the sweep that the tests before it share."""
+    built, passed = [], []
+
+    def counted(module, name, calls):
+        whole = getattr(module, name)
+
+        def counting(*arguments):
+            calls.append(name)
+            return whole(*arguments)
+
+        monkeypatch.setattr(module, name, counting)
+
+    counted(serving, "trace", built)
+    counted(finalizing, "outputs", passed)
     opened = run("finalize", "--sweep", "default-1")
     assert f"{5 * SEEDS} runs of 5 configurations" in opened.stdout
+    assert len(built) == 1, "the network is built once"
+    assert 1 < len(passed) <= 5, "what is frozen sees the images once for each cut, not for each run"
     above = parent()
     assert above.data.tags["tlcompare.test_opened_by"] == getpass.getuser()
     assert re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC$", above.data.tags["tlcompare.test_opened_at"])

@@ -41,8 +41,12 @@ def log_model(
         put(run_id, Entry("model", params, Path(folder)))
 
 
-def load_model(uri: str) -> serving.Predictor:
+def load_model(uri: str, into: serving.Predictor | None = None) -> serving.Predictor:
     """The model at an MLflow URI: `runs:/ID/model`, `models:/NAME@ALIAS`, `models:/ID`, or a folder.
+
+    Args:
+        uri: where it is.
+        into: as for `serving.load`.
 
     Raises:
         TrackingError: nothing there, or not a model of this tool.
@@ -58,7 +62,7 @@ def load_model(uri: str) -> serving.Predictor:
         description = next(iter(sorted(found.rglob(serving.DESCRIPTION_FILE))), None)
         if description is None:
             raise TrackingError(f"{uri} is not a model of this tool", serving.TAKE_URI)
-        return serving.load(description.parent, uri)
+        return serving.load(description.parent, uri, into)
 
 
 def weights_here(weights: str) -> str:

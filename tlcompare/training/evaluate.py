@@ -61,16 +61,25 @@ def predict(network: Callable[[Tensor], Tensor], stream: Stream, slots: Indices)
 
     Args:
         network: in eval mode; from what the stream gives to logits.
+        stream, slots: as for `outputs`.
+    """
+    return outputs(network, stream, slots).float().softmax(1).cpu().numpy()
+
+
+def outputs(network: Callable[[Tensor], Tensor], stream: Stream, slots: Indices) -> Tensor:
+    """What a network in eval mode gives for each slot, on the device.
+
+    Args:
+        network: from what the stream gives.
         stream: where images or features come from.
-        slots: of the views to predict; of a stream without augmentation these are the rows.
+        slots: of the views to look at; of a stream without augmentation these are the rows.
     """
     size = _BATCH
     while True:
         try:
             with torch.inference_mode():
                 gathered = stream.gather(in_order(slots, size))
-                parts = [network(stream.advance(x)).float().softmax(1).cpu().numpy() for x in gathered]
-            return np.concatenate(parts)
+                return torch.cat([network(stream.advance(x)) for x in gathered])
         except RuntimeError as e:
             if not out_of_memory(e) or size == 1:
                 raise
