@@ -10,7 +10,7 @@ from tlcompare.errors import ConfigError
 from tlcompare.evidence.contenders import FROZEN, Contender
 from tlcompare.evidence.race import Race
 from tlcompare.evidence.statistics import Interval
-from tlcompare.evidence.verdicts import UNDECIDED, Claims, claims_of
+from tlcompare.evidence.verdicts import UNDECIDED, Claims, claims_of, in_points
 
 
 @dataclass(frozen=True)
@@ -113,11 +113,11 @@ def _why(
     if winner is best:
         return (
             f"{described(winner)} is the best of {among}, and none that trains fewer weights is shown to be at most "
-            f"{within * 100:g} points below it."
+            f"{in_points(within)} below it."
         )
     return (
         f"{described(winner)} trains the fewest weights ({winner.row.trainable_weights:,}) of the {len(near) - 1} that "
-        f"are shown to be at most {within * 100:g} points below the best, {described(best)}, among {among}."
+        f"are shown to be at most {in_points(within)} below the best, {described(best)}, among {among}."
     )
 
 

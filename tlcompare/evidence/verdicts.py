@@ -22,7 +22,7 @@ _RULE = (
 RULE = _RULE + "Holm's correction for all comparisons made."
 RACED_RULE = _RULE + (
     "correction for the looks that were fixed beforehand, and among the rivals Holm's. As good: shown in the same way "
-    "to lose no more than {margin:g} points."
+    "to lose no more than {margin}."
 )
 
 
@@ -88,7 +88,7 @@ class Claims:
     @property
     def rule(self) -> str:
         """When a difference counts."""
-        return RULE if self.margin is None else RACED_RULE.format(margin=self.margin * 100)
+        return RULE if self.margin is None else RACED_RULE.format(margin=in_points(self.margin))
 
     def against_baseline(self, contender: Contender) -> Comparison | None:
         return next((c for c in self.with_baseline if c.contender is contender), None)
@@ -105,6 +105,11 @@ class Claims:
             return len(contender.runs) > 1 and contender.minus(other).low > -margin
         found = [c for c in self.with_best if c.contender is contender and c.other is other]
         return any(c.verdict in (AS_GOOD, BETTER) for c in found)
+
+
+def in_points(share: float) -> str:
+    """A share in percentage points: `1 point`, `0.5 points`."""
+    return f"{share * 100:g} point{'' if round(share * 100, 9) == 1 else 's'}"
 
 
 def claims_of(contenders: Sequence[Contender], race: Race | None, baseline: str = FROZEN) -> Claims:

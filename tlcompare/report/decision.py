@@ -6,7 +6,7 @@ from tlcompare.evidence.contenders import Contender
 from tlcompare.evidence.gathered import Evidence
 from tlcompare.evidence.pick import described
 from tlcompare.evidence.questions import AS_GOOD, BETTER, WORSE
-from tlcompare.evidence.verdicts import UNDECIDED, Claims, Comparison, claims_of
+from tlcompare.evidence.verdicts import UNDECIDED, Claims, Comparison, claims_of, in_points
 from tlcompare.report.standing import points
 
 
@@ -35,7 +35,7 @@ def _worth(claims: Claims) -> str:
     if c.verdict == WORSE:
         return f"Unfreezing hurts: the best that was found is worse than nothing unfrozen. {pair}."
     if c.verdict == AS_GOOD:
-        return f"Unfreezing is not worth it: it gains less than {(claims.margin or 0) * 100:g} points. {pair}."
+        return f"Unfreezing is not worth it: it gains less than {in_points(claims.margin or 0)}. {pair}."
     return f"Whether unfreezing is worth it cannot be concluded. {pair}; {c.why_undecided}."
 
 
@@ -47,7 +47,7 @@ def _choice(best: Contender, claims: Claims) -> str:
     others = [c for c in (*claims.with_baseline, *claims.with_best) if c.contender is not best and c.other is best]
     said = [f"Use {described(best)}."]
     for verdict, text in (
-        (AS_GOOD, f"As good within {(claims.margin or 0) * 100:g} points"),
+        (AS_GOOD, f"As good within {in_points(claims.margin or 0)}"),
         (WORSE, "Worse"),
         (UNDECIDED, "Not told apart from it"),
     ):

@@ -70,7 +70,9 @@ def draw_response(answer: Response, trials: Sequence[LoggedRun]) -> Figure:
         y = [c.accuracy.estimate for c in answer.points]
         spread = [[c.accuracy.estimate - c.accuracy.low for c in answer.points]]
         spread.append([c.accuracy.high - c.accuracy.estimate for c in answer.points])
-        label = f"mean of {len(answer.best.runs)} seeds, 95% interval"
+        seeds = {len(c.runs) for c in answer.points}
+        counted = f"{seeds.pop()} seeds" if len(seeds) == 1 else "several seeds"
+        label = f"mean of {counted}, 95% interval"
         axes.errorbar(x, y, spread, fmt="o", color=COLOURS[0], capsize=3, label=label, zorder=2)
         knee = answer.knee
         axes.plot(knee.depth, knee.accuracy.estimate, "o", ms=13, mfc="none", mec=COLOURS[1], mew=2, label="knee")

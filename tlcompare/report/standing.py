@@ -21,6 +21,7 @@ HEADINGS = (
     "verdict",
     "against the best",
     "p (best)",
+    "verdict (best)",
     "test accuracy",
     "trainable weights",
     "training s",
@@ -62,7 +63,7 @@ def render(contenders: Sequence[Contender], claims: Claims, form: str, wide: boo
     lines = [list(HEADINGS), *(cells(c, claims) for c in contenders)]
     if form == "md":
         return markdown(lines)
-    return "\n".join(aligned(lines, left=[h in ("configuration", "verdict") for h in HEADINGS]))
+    return "\n".join(aligned(lines, left=[h == "configuration" or h.startswith("verdict") for h in HEADINGS]))
 
 
 def _narrow(contenders: Sequence[Contender], claims: Claims) -> str:
@@ -94,6 +95,7 @@ def cells(contender: Contender, claims: Claims) -> list[str]:
         base.said if base else "-",
         points(best.difference) if best else "-",
         p_value(best.p) if best else "-",
+        best.said if best else "-",
         _test(contender),
         f"{contender.row.trainable_weights:,}",
         f"{contender.mean('cost/train_seconds'):.2f}",
