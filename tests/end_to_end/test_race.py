@@ -77,6 +77,8 @@ def test_a_race_asks_what_it_wrote_down_before_and_says_what_it_found(sweep):
     assert len(replicates()) == len(found)
     refused = run("replicate", "--sweep", "s", "--until-decided", "--max-seeds", 12, code=2)
     assert "begun with --max-seeds 6" in refused.stderr
+    refused = run("replicate", "--sweep", "s", "--until-decided", "--top", 4, code=2)
+    assert "begun with --top 1" in refused.stderr
     refused = run("replicate", "--sweep", "s", "--until-decided", "--within", "2%", code=2)
     assert "begun with --within 1%" in refused.stderr
 

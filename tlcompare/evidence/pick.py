@@ -128,7 +128,9 @@ def _certainty(allowed: Sequence[Contender], claims: Claims) -> str:
         return ""
     if len(best.runs) == 1:
         return "With one seed each, nothing can be concluded about configurations: tlcompare replicate --help."
-    compared = [c for c in (*claims.with_best, *claims.between) if c.other is best]
+    compared = claims.others_against(best)
+    if not compared:
+        return ""
     undecided = [c for c in compared if c.verdict == UNDECIDED]
     others = f"{len(compared)} it was compared with"
     if not undecided:

@@ -32,6 +32,7 @@ class Questions:
         baseline: what it must beat.
         rivals: the other contenders.
         margin: how much less accurate what is as good may be, in 0..1.
+        top: among how many of the best the rivals are.
         first_seed: the seeds are this one and those that follow.
         looks: when answers are sought.
     """
@@ -40,6 +41,7 @@ class Questions:
     baseline: str
     rivals: tuple[str, ...]
     margin: float
+    top: int = 5
     first_seed: int = 0
     looks: Looks = LOOKS
 

@@ -96,6 +96,12 @@ class Claims:
     def against_best(self, contender: Contender) -> Comparison | None:
         return next((c for c in self.with_best if c.contender is contender), None)
 
+    def others_against(self, contender: Contender) -> list[Comparison]:
+        """The comparisons that were made of others with this one, in either direction, but for those with the
+        baseline."""
+        made = (*self.with_best, *self.between)
+        return [c if c.other is contender else c.turned for c in made if contender in (c.contender, c.other)]
+
     def not_worse(self, contender: Contender, other: Contender, margin: float) -> bool:
         """Whether the contender is shown to be at most `margin` (in 0..1) below the other: in a race, by its verdict;
         else by the whole 95 % interval of the difference. One seed shows nothing."""

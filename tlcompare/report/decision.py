@@ -44,7 +44,7 @@ def _numbers(c: Comparison) -> str:
 
 
 def _choice(best: Contender, claims: Claims) -> str:
-    others = [c for c in (*claims.with_baseline, *claims.with_best) if c.contender is not best and c.other is best]
+    others = claims.others_against(best)
     said = [f"Use {described(best)}."]
     for verdict, text in (
         (AS_GOOD, f"As good within {in_points(claims.margin or 0)}"),

@@ -111,7 +111,11 @@ def _questions(
     """
     if QUESTIONS in parent.tags:
         before = Questions.from_json(parent.tags[QUESTIONS])
-        given = {"max_seeds": (most, before.looks.seeds[-1]), "within": (margin, before.margin)}
+        given = {
+            "top": (top, before.top),
+            "max_seeds": (most, before.looks.seeds[-1]),
+            "within": (margin, before.margin),
+        }
         if changed := next((name for name, (now, old) in given.items() if now not in (None, old)), None):
             raise StudyError(
                 f'the seeds of the sweep "{sweep}" were begun with {flag(changed)} {_option(given[changed][1])}',
@@ -136,15 +140,16 @@ def _questions(
             f'no trial of the sweep "{sweep}" has finished with {backbone} frozen, which is what others must beat',
             f"tlcompare sweep --name {sweep} tries it first; a list of trials must have it.",
         )
-    rivals = tuple(key for key in list(groups)[: TOP if top is None else top] if key not in (winner, baselines[0]))
+    top = TOP if top is None else top
+    rivals = tuple(key for key in list(groups)[:top] if key not in (winner, baselines[0]))
     every = (winner, baselines[0], *rivals)
     first = FIRST_SEED + min(int(groups[key][0].params["seed"]) for key in every)
     looks = looks_to(MOST if most is None else most)
-    return Questions(winner, baselines[0], rivals, MARGIN if margin is None else margin, first, looks)
+    return Questions(winner, baselines[0], rivals, MARGIN if margin is None else margin, top, first, looks)
 
 
 def _option(value: float) -> str:
-    return f"{value * 100:g}%" if value < 1 else f"{value:g}"
+    return f"{value * 100:g}%" if 0 < value < 1 else f"{value:g}"
 
 
 def _seen_at_all(groups: Mapping[str, Sequence[LoggedRun]], questions: Questions, trained_on: int | None) -> str:
