@@ -74,17 +74,13 @@ def test_a_race_was_against_one_baseline(settled):
 
 
 def test_of_those_that_are_not_told_apart_the_higher_mean_is_used(contender):
-    ahead, deep = contender("near", 0.951, 8), contender("deep", 0.95, 8)
+    ahead, deep = contender("near", 0.953, 8), contender("deep", 0.95, 8)
     every = [ahead, deep, contender("frozen", 0.8, 6, strategy_family="frozen")]
     race = race_of(Questions("deep", "frozen", ("near",), margin=0.001, looks=looks_to(8)), every)
-    first = leader(race, every)
-    gain = next(iter(race.standing.rivals)).seen.difference.estimate
-    assert first is (ahead if gain > 0 else deep)
-    found = [first, *(c for c in every if c is not first)]
-    said = sentences(Evidence(None, (), tuple(found), (), race))
-    other = deep if first is ahead else ahead
-    assert f"Not told apart from it: {other.label}." in said[1]
-    assert "cannot be concluded that the best is better" in pick(found, race=race).why
+    assert leader(race, every) is ahead
+    said = sentences(Evidence(None, (), tuple(every), (), race))
+    assert "Not told apart from it: deep." in said[1]
+    assert "cannot be concluded that the best is better" in pick(every, race=race).why
 
 
 def test_seeds_behind_a_gap_wait(settled):
