@@ -16,6 +16,7 @@ from tests.study.played import Paper, Played, silent
 from tests.study.test_search import search
 from tlcompare.config import RunConfig
 from tlcompare.engines.jobs import Job
+from tlcompare.study.clock import Clock
 from tlcompare.study.coordinator import Coordinator
 from tlcompare.study.ledger import Ledger
 from tlcompare.study.objective import make_objectives
@@ -60,7 +61,7 @@ class Sweep:
         study.pruner = make_pruner("median", EPOCHS)
         model = "efficientnet_lite0"
         trials = Trials(
-            Ledger(self.studies, study, self.plan.objectives), self.plan, {model: "fp32"}, {model: ()}, print
+            Ledger(self.studies, study, self.plan.objectives), self.plan, {model: "fp32"}, {model: ()}, print, Clock()
         )
         return Coordinator(trials, self.runs, view or silent())
 
@@ -84,7 +85,7 @@ class Again:
     def coordinator(self, view=None):
         there = {(r.params["unfreeze"], int(r.params["seed"])) for r in self.runs.all() if r.status == "FINISHED"}
         missing = [c for c in self.wanted if (c.unfreeze, c.seed) not in there]
-        source = Replicates(missing, len(there), {RunConfig().model: ()}, ())
+        source = Replicates(missing, len(there), {RunConfig().model: ()}, (), Clock())
         return Coordinator(source, self.runs, view or silent())
 
     def left_running(self):
@@ -330,7 +331,7 @@ def test_thousands_of_jobs_are_asked_for_once_each():
     configs = [RunConfig(seed=seed, epochs=1) for seed in range(3000)]
     runs = Paper()
     engine = Played(lambda config, epoch: 0.5, slots=8, runs=runs)
-    source = Replicates(configs, 0, {RunConfig().model: ()}, ())
+    source = Replicates(configs, 0, {RunConfig().model: ()}, (), Clock())
     assert Coordinator(source, runs, silent()).run(engine, "played") == "all replicates are done"
     assert [config.seed for _, config in engine.played] == list(range(3000))
     assert engine.asked <= 2 * 3000 + 8
@@ -343,7 +344,7 @@ def test_replicates_of_others_stay():
         job = Job(0, "twin", RunConfig(seed=1), run_id=runs.open("twin", {}))
         runs.finish(job, "finished", {"val/accuracy": 0.5})
     before = set(runs.runs)
-    source = Replicates([RunConfig(seed=2, epochs=1)], 1, {RunConfig().model: ()}, ())
+    source = Replicates([RunConfig(seed=2, epochs=1)], 1, {RunConfig().model: ()}, (), Clock())
     coordinator = Coordinator(source, runs, silent())
     coordinator.settle()
     coordinator.run(Played(curve, runs=runs), "played")

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from tlcompare import __version__
+from tlcompare.cli.deciding import decide
 from tlcompare.cli.evidence import compare, finalize, pick, probe, report
 from tlcompare.cli.looking import layers, models, plan
 from tlcompare.cli.sweeping import replicate, spaces, sweep
@@ -125,6 +126,7 @@ def main(debug: bool) -> None:
     tlcompare layers mobilenet                                     what there is to unfreeze
     tlcompare plan --model mobilenet --unfreeze 50 --classes 5     what would train
     tlcompare train --model mobilenet --unfreeze 50 --data photos/ train it
+    tlcompare decide --data photos/ --budget 1h                    all of what follows, from images to a verdict
     tlcompare sweep --data photos/ --trials 40                     let Optuna explore what to unfreeze
     tlcompare compare                                              the runs side by side
     tlcompare replicate --sweep default-1 --seeds 10               more seeds, to tell results from chance
@@ -137,6 +139,7 @@ def main(debug: bool) -> None:
 
 for command in (
     train,
+    decide,
     sweep,
     replicate,
     compare,

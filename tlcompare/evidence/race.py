@@ -24,8 +24,26 @@ class Race:
 def race_of(questions: Questions, contenders: Sequence[Contender]) -> Race:
     """What the runs of these contenders have answered so far, and which seeds are wanted next."""
     asked = [c for c in contenders if c.key in questions.all]
-    divided = next((c.trained_on for c in asked if c.trained_on is not None), None)
-    return Race(questions, standing(questions, _aligned(questions, asked), divided))
+    return Race(questions, standing(questions, _aligned(questions, asked), _trained_on(asked)))
+
+
+def _trained_on(contenders: Sequence[Contender]) -> int | None:
+    """Number of training images, where every seed had its own division of the images."""
+    return next((c.trained_on for c in contenders if c.trained_on is not None), None)
+
+
+def course(questions: Questions, contenders: Sequence[Contender]) -> tuple[Standing, ...]:
+    """What was known at each look of a race, from before its first seed to as far as there are seeds."""
+    asked = [c for c in contenders if c.key in questions.all]
+    right, divided = _aligned(questions, asked), _trained_on(asked)
+    seen: dict[str, int] = {}
+    steps = []
+    while True:
+        steps.append(standing(questions, {key: right[key][:n] for key, n in seen.items()}, divided))
+        wanted = steps[-1].wanted
+        if not wanted or any(len(right.get(key, ())) < n for key, n in wanted.items()):
+            return tuple(steps)
+        seen |= wanted
 
 
 def leader(race: Race, contenders: Sequence[Contender]) -> Contender:

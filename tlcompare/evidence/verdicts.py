@@ -146,14 +146,14 @@ def _answered(answers: Sequence[Answer], contenders: Mapping[str, Contender]) ->
             a.p,
             len(answers),
             a.verdict if a.settled else UNDECIDED,
-            _needs(a.needed) if a.verdict == GIVEN_UP else "more seeds are to come",
+            needs(a.needed) if a.verdict == GIVEN_UP else "more seeds are to come",
         )
         for a in answers
         if a.seen is not None and {a.contender, a.other} <= contenders.keys()
     )
 
 
-def _needs(needed: Needed | None) -> str:
+def needs(needed: Needed | None) -> str:
     """What would settle a question."""
     parts = [f"{needed.seeds:,} seeds"] if needed and needed.seeds else []
     parts += [f"{needed.images:,} validation images"] if needed and needed.images else []

@@ -25,6 +25,7 @@ class Series:
         texts: what a point is, shown when the mouse is over it.
         kind: points, line or bars.
         faint: drawn in grey: not a result of the same standing.
+        ends: lower and upper end of each point's interval; none where there are no intervals.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Series:
     texts: Sequence[str]
     kind: str = "points"
     faint: bool = False
+    ends: Sequence[tuple[float, float]] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ def draw(chart: Chart) -> Figure:
             axes.step(series.x, series.y, where="post", color=colour, label=series.name)
         else:
             axes.plot(series.x, series.y, mark[0], color=colour, markeredgecolor="white", ms=8, label=series.name)
+            for x, (low, high) in zip(series.x, series.ends, strict=False):
+                axes.plot([x, x], [low, high], color=colour, lw=1.5)
     bars = any(s.kind == "bars" for s in chart.series)
     axes.set_title(f"{chart.title}\n{chart.note}" if chart.note else chart.title, fontsize=11, parse_math=False)
     axes.set(xlabel=chart.y_label if bars else chart.x_label, ylabel=chart.x_label if bars else chart.y_label)
@@ -104,7 +108,10 @@ def _interactive(chart: Chart) -> go.Figure:
             figure.add_scatter(x=list(series.x), y=list(series.y), mode="lines", line=line, **common)
         else:
             marker = {"color": colour, "symbol": mark[1], "size": 10, "line": {"color": "white", "width": 1}}
-            figure.add_scatter(x=list(series.x), y=list(series.y), mode="markers", marker=marker, **common)
+            ends = [(high - y, y - low) for y, (low, high) in zip(series.y, series.ends, strict=False)]
+            above, below = ([end[i] for end in ends] for i in range(2))
+            span = {"error_y": {"array": above, "arrayminus": below}} if ends else {}
+            figure.add_scatter(x=list(series.x), y=list(series.y), mode="markers", marker=marker, **span, **common)
     bars = any(s.kind == "bars" for s in chart.series)
     title = html.escape(chart.title) + (f"<br><sup>{html.escape(chart.note)}</sup>" if chart.note else "")
     figure.update_layout(

@@ -1,13 +1,131 @@
-"""What a race over seeds has decided, in a few sentences."""
+"""What a decision says: in sentences, as JSON, on its run's page, and as a run for each configuration."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 from tlcompare.evidence.contenders import Contender
 from tlcompare.evidence.gathered import Evidence
-from tlcompare.evidence.pick import described
+from tlcompare.evidence.pick import Pick, described, shown
 from tlcompare.evidence.questions import AS_GOOD, BETTER, WORSE
 from tlcompare.evidence.verdicts import UNDECIDED, Claims, Comparison, claims_of, in_points
-from tlcompare.report.standing import points
+from tlcompare.report.course import course_lines
+from tlcompare.report.standing import points, render, standing
+from tlcompare.tracking.decisions import Summary
+
+_VERDICTS = {BETTER: 1.0, AS_GOOD: 0.0, WORSE: -1.0}
+_LOGGED = {
+    "val_accuracy/mean": "val_accuracy",
+    "val_accuracy/low": "val_accuracy_low",
+    "val_accuracy/high": "val_accuracy_high",
+    "test_accuracy/mean": "test_accuracy",
+    "test_accuracy/low": "test_accuracy_low",
+    "test_accuracy/high": "test_accuracy_high",
+    "gain/mean": "minus_baseline",
+    "gain/low": "minus_baseline_low",
+    "gain/high": "minus_baseline_high",
+    "gain/p": "p_baseline",
+    "against_best/mean": "minus_best",
+    "against_best/low": "minus_best_low",
+    "against_best/high": "minus_best_high",
+    "against_best/p": "p_best",
+    "seeds": "seeds",
+    "train_seconds/mean": "train_seconds",
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided.
+
+    Attributes:
+        sentences: it in a few sentences.
+        numbers: it as JSON can hold it.
+        evidence: what it rests on; None where no seed has finished.
+    """
+
+    sentences: tuple[str, ...]
+    numbers: Mapping[str, Any]
+    evidence: Evidence | None
+
+    def note(self, look: str) -> str:
+        """It in Markdown, for its run's page.
+
+        Args:
+            look: where the saved view is.
+        """
+        said = "\n\n".join(f"**{s}**" if i == 0 else s for i, s in enumerate(self.sentences))
+        if self.evidence is None:
+            return said
+        claims = claims_of(self.evidence.contenders, self.evidence.race)
+        table = render(self.evidence.contenders, claims, "md")
+        course = "\n".join(f"- {line}" for line in (self._explored, *course_lines(self.evidence)))
+        seconds = ", ".join(f"{stage} {s:,.0f} s" for stage, s in self.numbers["seconds"].items())
+        return (
+            f"{said}\n\n**The contenders**\n\n{table}\n\n{claims.rule}\n\n**How it came about**\n\n{course}\n\n"
+            f"Time: {seconds}. Figures and the report are under *Artifacts*; the means with their intervals are runs "
+            f"below this one: {look}\n"
+        )
+
+    @property
+    def _explored(self) -> str:
+        assert self.evidence is not None
+        trials = self.evidence.trials
+        ended = sum(t.status == "FINISHED" for t in trials)
+        return f"explored {len(trials)} trials, {ended} to their end; {len(self.evidence.contenders)} went on to seeds"
+
+    @property
+    def configurations(self) -> list[Summary]:
+        """Each configuration over all its seeds."""
+        if self.evidence is None:
+            return []
+        claims = claims_of(self.evidence.contenders, self.evidence.race)
+        found = []
+        for c, row in zip(self.evidence.contenders, standing(self.evidence.contenders, claims), strict=True):
+            names = ("backbone", "strategy", "depth", "lr", "head_lr", "trainable_parameters")
+            verdicts = {f"verdict{end}": row[f"verdict_{name}"] for end, name in (("", "baseline"), ("_best", "best"))}
+            metrics = {name: row[column] for name, column in _LOGGED.items()}
+            metrics |= {"gain/verdict": _VERDICTS.get(str(verdicts["verdict"]))}
+            params = {name: c.runs[0].params.get(name) for name in names} | verdicts
+            numbers = {n: None if v is None else float(str(v)) for n, v in metrics.items()}
+            found.append(Summary(c.label, params, numbers))
+        return found
+
+
+def decision_of(
+    name: str,
+    run_id: str,
+    evidence: Evidence | None,
+    picked: Pick | None,
+    model: str,
+    over: str,
+    taken: Mapping[str, float],
+    paths: Sequence[str],
+) -> Decision:
+    """What a decision says.
+
+    Args:
+        name, run_id: of the decision.
+        evidence: of its sweep; None where no seed has finished.
+        picked: what is to be used.
+        model: where its model is.
+        over: what is to be said where the time was over before all was settled.
+        taken: seconds by stage.
+        paths: of the report.
+    """
+    said = sentences(evidence) if evidence else ["Nothing is known yet: no seed has finished."]
+    said += [over] if over else []
+    numbers: dict[str, Any] = {"decision": name, "run": run_id, "sweep": name, "complete": not over}
+    if evidence and picked:
+        claims = claims_of(evidence.contenders, evidence.race)
+        rows = standing(evidence.contenders, claims)
+        use = rows[evidence.contenders.index(picked.winner)] | {"run": picked.run_id, "model": model}
+        worth = claims.with_baseline[0].verdict if claims.with_baseline else None
+        numbers |= {"worth_it": worth, "use": use, "contenders": rows}
+    numbers |= {"seconds": {stage: round(s, 1) for stage, s in taken.items()}, "report": list(paths), "sentences": said}
+    return Decision(tuple(said), numbers, evidence)
 
 
 def sentences(evidence: Evidence) -> list[str]:
@@ -21,6 +139,7 @@ def sentences(evidence: Evidence) -> list[str]:
         _worth(claims),
         _choice(evidence.contenders[0], claims),
         _cost(evidence.contenders[0], claims),
+        *_test(evidence.contenders[0]),
         *_open(claims),
     ]
 
@@ -45,7 +164,7 @@ def _numbers(c: Comparison) -> str:
 
 def _choice(best: Contender, claims: Claims) -> str:
     others = claims.others_against(best)
-    said = [f"Use {described(best)}."]
+    said = [f"{'Use' if claims.with_baseline else 'Ahead so far:'} {described(best)}."]
     for verdict, text in (
         (AS_GOOD, f"As good within {in_points(claims.margin or 0)}"),
         (WORSE, "Worse"),
@@ -64,6 +183,11 @@ def _cost(best: Contender, claims: Claims) -> str:
 
 def _training(c: Contender) -> str:
     return f"{c.row.trainable_weights:,} weights in {c.mean('cost/train_seconds'):.1f} s"
+
+
+def _test(best: Contender) -> list[str]:
+    test = best.test_accuracy
+    return [f"On the test images, which were sealed until then, it has {shown(test)}."] if test else []
 
 
 def _open(claims: Claims) -> list[str]:

@@ -7,6 +7,8 @@ from itertools import accumulate
 
 import pandas as pd
 
+from tlcompare.evidence.gathered import Evidence
+from tlcompare.evidence.pick import described
 from tlcompare.report.charts import Chart, Series
 
 
@@ -31,6 +33,35 @@ def sweep_charts(
         _history(trials, metric, maximize),
     ]
     return charts if len(goals) == 1 else [*charts, _pareto(trials, goals[1][0], metric, best)]
+
+
+def decision_charts(evidence: Evidence, taken: Mapping[str, float]) -> list[Chart]:
+    """Accuracy against depth with intervals over seeds and images, and where the time went.
+
+    Args:
+        evidence: of a decision's sweep.
+        taken: seconds by stage.
+    """
+    explored = [r for r in evidence.trials if r.status == "FINISHED" and "depth" in r.params]
+    texts = [f"{r.params['strategy']}, one seed: {r.metrics['val/accuracy']:.2%}" for r in explored]
+    depths, found = [float(r.params["depth"]) for r in explored], [r.metrics["val/accuracy"] for r in explored]
+    series = [Series("explored, one seed", depths, found, texts, faint=True)]
+    for backbone in evidence.backbones:
+        own = evidence.of(backbone)
+        series.append(
+            Series(
+                backbone,
+                [c.depth for c in own],
+                [c.accuracy.estimate for c in own],
+                [described(c) for c in own],
+                ends=[(c.accuracy.low, c.accuracy.high) for c in own],
+            )
+        )
+    label = "share of layers from the first that trains to the end"
+    depth = Chart("accuracy_by_depth", "Accuracy against depth", label, "validation accuracy", series, percent=True)
+    stages, seconds = list(taken), list(taken.values())
+    bars = [Series("seconds", stages, seconds, [f"{stage}: {s:.0f} s" for stage, s in taken.items()], kind="bars")]
+    return [depth, Chart("time", "Where the time went", "stage", "seconds", bars)]
 
 
 def _pareto(trials: pd.DataFrame, x: str, y: str, best: Sequence[int]) -> Chart:

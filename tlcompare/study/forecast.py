@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tlcompare.config import RunConfig
@@ -15,10 +15,41 @@ from tlcompare.study.view import duration
 from tlcompare.tracking.store import sqlite_file, tracking_uri
 
 
-def forecast(request: Request) -> str:
+@dataclass(frozen=True)
+class Times:
+    """Seconds of training: of all trials, of one run with nothing but the head, and of another on average."""
+
+    trials: float
+    frozen: float
+    other: float
+
+
+def times_of(plan: Plan) -> Times:
+    """What the training of a sweep takes that has no trial yet, as fast as this machine is now."""
+    prices = _prices(plan)
+    trials = plan.limits.trials
+    known = [c.config for n in range(trials) if (c := plan.candidate(n)) is not None]
+    seconds = {config: _seconds(config, plan, prices) for config in known}
+    heads = [s for config, s in seconds.items() if not plan.search.plan(config).parameters]
+    others = [s for config, s in seconds.items() if plan.search.plan(config).parameters]
+    more = [_seconds(c, plan, prices) for c in drawn(plan)] if trials > len(known) else []
+    features = sum(price.features_seconds for price in prices.values())
+    later = (trials - len(known)) * _mean(more)
+    return Times(features + sum(seconds.values()) + later, _mean(heads), _mean([*others, *more]))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def forecast(request: Request, after: Callable[[Plan], Sequence[str]] = lambda plan: ()) -> str:
     """The trials that are known, what the others would be chosen from, and an estimate of the cost.
 
     Data, weights, backbones and strategies are checked as for the sweep itself, so that both may be downloaded.
+
+    Args:
+        request: what is to be tried.
+        after: lines on what follows the sweep.
 
     Raises:
         UserError: whatever would stop the sweep.
@@ -63,6 +94,7 @@ def forecast(request: Request) -> str:
         f"time         about {duration(seconds)} of training{pruned}{jobs}, as fast as this machine is now",
         f"features     {_kept_features(prices)}",
         f"models       {kept_models} (--log-models {plan.limits.log_models})",
+        *after(plan),
     ]
     return "\n".join(lines)
 

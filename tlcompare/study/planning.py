@@ -56,6 +56,7 @@ class Request:
     Attributes:
         options: options of `train` that are fixed for the whole sweep, as text.
         probe: whether a probe's suggestions are tried after the baselines.
+        begins: whether it may begin a sweep of its name without saying anything else of it.
     """
 
     name: str | None = None
@@ -68,13 +69,14 @@ class Request:
     pruner: str | None = None
     storage: str | None = None
     probe: bool = False
+    begins: bool = False
     limits: Mapping[str, Any] | None = None
 
     @property
     def says_nothing(self) -> bool:
         """Whether it says at most which sweep, as is enough to go on with one."""
         said = (self.space, self.models, self.options, self.maximize, self.minimize, self.sampler, self.pruner)
-        return not any((*said, self.probe, self.limits))
+        return not any((*said, self.probe, self.begins, self.limits))
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ def _define(request: Request, objectives: tuple[Objective, ...], say: Callable[[
     """The definition of a new sweep."""
     space_name = request.space or "default"
     space = read_space(space_name)
-    options = _settled(request.options or {})
+    options = settled(request.options or {})
     if "data" not in options:
         said = {*options, *space.recipe, *(name for trial in space.trials for name in trial)}
         small = {name: value for name, value in _SMALL.items() if name not in said}
@@ -244,7 +246,7 @@ def _define(request: Request, objectives: tuple[Objective, ...], say: Callable[[
     )
 
 
-def _settled(options: Mapping[str, Any]) -> dict[str, Any]:
+def settled(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options, checked, whose files and folders are found from any working folder."""
     resolve(options)
     named = {name: str(options[name]) for name in ("data", "weights") if name in options}
@@ -310,7 +312,7 @@ def _where_it_is_now(kept: Definition, request: Request) -> Definition:
     Raises:
         StudyError: it is not where it was.
     """
-    given = _settled(request.options or {})
+    given = settled(request.options or {})
     options = dict(kept.options) | ({"data": given["data"]} if "data" in given else {})
     try:
         require_known(str(options["data"]))
@@ -335,7 +337,7 @@ def _require_same(request: Request, kept: Definition) -> None:
         problems.append(f"--space {kept.space_name}, not {request.space}")
     if request.models and set(request.models) != set(kept.models):
         problems.append(f"--model {','.join(kept.models)}, not {','.join(request.models)}")
-    for name, value in _settled(request.options or {}).items():
+    for name, value in settled(request.options or {}).items():
         if name == "data" and Path(str(kept.options["data"])).is_absolute():
             continue  # a folder, which may have moved
         before = getattr(resolve(kept.options), name)

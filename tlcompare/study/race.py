@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 from tlcompare.config import RunConfig, flag
 from tlcompare.errors import StudyError
@@ -13,6 +14,7 @@ from tlcompare.evidence.questions import OPEN, Answer, Questions, visible
 from tlcompare.evidence.race import Race, race_of
 from tlcompare.machine.signals import terminable
 from tlcompare.preparation import Workbench
+from tlcompare.study.clock import Clock
 from tlcompare.study.parallel import AUTO, jobs_beside
 from tlcompare.study.replicate import (
     FIRST_SEED,
@@ -23,6 +25,7 @@ from tlcompare.study.replicate import (
     prepared_for,
     run_missing,
 )
+from tlcompare.study.sitting import Sitting
 from tlcompare.study.view import View, viewing
 from tlcompare.tracking.log import RunLog
 from tlcompare.tracking.models import weights_here
@@ -42,6 +45,10 @@ from tlcompare.tracking.sweeps import alone_with
 TOP, MOST, MARGIN = 5, 16, 0.01
 
 
+class NothingToAsk(StudyError):
+    """A sweep in which no two configurations are there to compare."""
+
+
 def race(
     sweep: str,
     top: int | None = None,
@@ -50,7 +57,8 @@ def race(
     *,
     jobs: int | str = 1,
     data: str | None = None,
-) -> None:
+    sitting: Sitting | None = None,
+) -> bool:
     """Give the best configurations of a sweep, and its frozen baseline, seeds until what they are asked is answered.
 
     The questions are written to the sweep's run before the first seed, and do not change any more. Training and
@@ -59,14 +67,20 @@ def race(
 
     Args:
         sweep: its name.
-        top: how many configurations, by mean validation accuracy; None is five, or what was asked for before.
+        top: how many configurations, by mean validation accuracy, of several with the same strategy the best alone;
+            None is five, or what was asked for before.
         most: how many seeds at most, 6 to 20; None is 16, or what was asked for before.
         margin: how much less accurate what is as good may be, in 0..1; None is 0.01, or what was asked for before.
         jobs: runs at a time; `auto` is as many as there are CPUs for.
         data: where the images of the sweep are now; None is where they were.
+        sitting: of the decision that it confirms for, if it does.
+
+    Returns:
+        Whether there was time for all seeds that the answers need.
 
     Raises:
-        UserError: no such sweep, nothing to compare in it, other questions than before, or runs that fail.
+        NothingToAsk: no two configurations are there to compare.
+        UserError: no such sweep, other questions than before, or runs that fail.
         KeyboardInterrupt, SystemExit: the same command goes on.
     """
     ready()
@@ -75,10 +89,11 @@ def race(
     data = data or parent.tags.get(DATA)
     groups = configurations(trials_of(parent.run_id), sweep)
     questions = _questions(parent, groups, sweep, top, most, margin)
-    again = f"tlcompare replicate --sweep {sweep} --until-decided"
-    again += f" --data {shlex.quote(data)}" if data not in (None, parent.tags.get(DATA)) else ""
+    command = f"tlcompare replicate --sweep {sweep} --until-decided"
+    command += f" --data {shlex.quote(data)}" if data not in (None, parent.tags.get(DATA)) else ""
+    again, clock = (sitting.again, sitting.clock) if sitting else (command, Clock())
     asked = {c.key: c for c in choices(groups, questions.all, data)}
-    with viewing() as view, terminable(), alone_with(parent.run_id):
+    with nullcontext(sitting.view) if sitting else viewing() as view, terminable(), alone_with(parent.run_id):
         if warning := warning_if_opened(parent):
             view.say(warning)
         workbench = Workbench(weights_here)
@@ -89,11 +104,13 @@ def race(
         RunLog(parent.run_id).tags({QUESTIONS: questions.to_json()})
         if jobs == AUTO:
             jobs = jobs_beside(max(int(c.config.threads or 1) for c in asked.values()))
+        note_command(parent, command)
         said: dict[str, str] = {}
         while (now := _so_far(parent, questions, said, view)).standing.wanted:
             wanted = _next(now, asked, divide)
-            run_missing(parent, sweep, wanted, int(jobs), again, view, workbench)
-        note_command(parent, again)
+            if not run_missing(parent, sweep, wanted, int(jobs), again, view, workbench, clock):
+                return False
+        return True
 
 
 def _questions(
@@ -129,23 +146,31 @@ def _questions(
         )
     unfrozen = [key for key, runs in groups.items() if runs[0].params["strategy_family"] != FROZEN]
     if not unfrozen:
-        raise StudyError(
+        raise NothingToAsk(
             f'no trial of the sweep "{sweep}" that unfreezes something has finished', f"tlcompare sweep --name {sweep}"
         )
     winner = unfrozen[0]
     backbone = groups[winner][0].params["backbone"]
     baselines = [key for key in groups if key not in unfrozen and groups[key][0].params["backbone"] == backbone]
     if not baselines:
-        raise StudyError(
+        raise NothingToAsk(
             f'no trial of the sweep "{sweep}" has finished with {backbone} frozen, which is what others must beat',
             f"tlcompare sweep --name {sweep} tries it first; a list of trials must have it.",
         )
     top = TOP if top is None else top
-    rivals = tuple(key for key in list(groups)[:top] if key not in (winner, baselines[0]))
+    rivals = tuple(key for key in _strategies(groups)[:top] if key not in (winner, baselines[0]))
     every = (winner, baselines[0], *rivals)
     first = FIRST_SEED + min(int(groups[key][0].params["seed"]) for key in every)
     looks = looks_to(MOST if most is None else most)
     return Questions(winner, baselines[0], rivals, MARGIN if margin is None else margin, top, first, looks)
+
+
+def _strategies(groups: Mapping[str, Sequence[LoggedRun]]) -> list[str]:
+    """The best configuration of each strategy and backbone, the best first."""
+    best: dict[tuple[str, str], str] = {}
+    for key, runs in groups.items():
+        best.setdefault((runs[0].params["backbone"], runs[0].params["strategy"]), key)
+    return list(best.values())
 
 
 def _option(value: float) -> str:
@@ -176,6 +201,7 @@ def _so_far(parent: LoggedRun, questions: Questions, said: dict[str, str], view:
         if answer.seen is not None and said.get(answer.contender) != (news := _news(answer, labels)):
             said[answer.contender] = news
             view.say(news)
+            view.known = news
     return found
 
 

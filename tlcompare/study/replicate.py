@@ -14,6 +14,7 @@ from tlcompare.evidence.verdicts import seeds_for
 from tlcompare.freezing.strategy import make_plan
 from tlcompare.machine.signals import is_interruption, terminable
 from tlcompare.preparation import Prepared, Workbench, prepare
+from tlcompare.study.clock import Clock
 from tlcompare.study.coordinator import Coordinator
 from tlcompare.study.numbering import require_same_layers
 from tlcompare.study.parallel import AUTO, jobs_beside
@@ -101,7 +102,7 @@ def replicate(
             view.say(f"note: to prove all differences between {len(chosen)} configurations takes {needed} seeds")
         if jobs == AUTO:
             jobs = jobs_beside(max(int(c.config.threads or 1) for c in chosen))
-        run_missing(parent, sweep, wanted, int(jobs), again, view, Workbench(weights_here))
+        run_missing(parent, sweep, wanted, int(jobs), again, view, Workbench(weights_here), Clock())
         note_command(parent, again)
     return (
         f"replicated   {len(chosen)} configurations of {sweep} with seeds {first} to {first + seeds - 1}\n"
@@ -126,7 +127,8 @@ def run_missing(
     again: str,
     view: View,
     workbench: Workbench,
-) -> None:
+    clock: Clock,
+) -> bool:
     """Run what is not there yet.
 
     Args:
@@ -137,6 +139,10 @@ def run_missing(
         again: the command that goes on with it.
         view: is told how far it is.
         workbench: what the runs share.
+        clock: of the decision that they are run for.
+
+    Returns:
+        Whether there was time for all of it.
 
     Raises:
         StudyError: runs failed; those that finished stay.
@@ -153,7 +159,7 @@ def run_missing(
     nodes = {model: tuple(cut.node for cut in points) for model, points in cuts.items()}
     layers = {model: one.layers for model, one in prepared.items()}
     heads = {c for c in missing if not make_plan(layers[c.model], c.unfreeze, classes=2).parameters}
-    replicates = Replicates(missing, len(wanted) - len(missing), nodes, heads)
+    replicates = Replicates(missing, len(wanted) - len(missing), nodes, heads, clock)
     coordinator = Coordinator(replicates, Runs(parent.run_id, sweep, "replicate"), view)
     with coordinator.unfinished(again):
         coordinator.settle()
@@ -163,6 +169,7 @@ def run_missing(
             f"{len(coordinator.failed)} runs failed, the first with: {coordinator.failed[0]}",
             f"Mend that, or lower --top to leave the configuration out. Again: {again}",
         )
+    return replicates.done() == replicates.total
 
 
 def prepared_for(

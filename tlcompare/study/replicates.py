@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from tlcompare.config import RunConfig
 from tlcompare.engines.jobs import Job, Outcome
+from tlcompare.study.clock import SEEDS, Clock
 from tlcompare.study.source import Over
 from tlcompare.tracking.reading import LoggedRun
 from tlcompare.tracking.runs import run_name
@@ -21,6 +24,7 @@ class Replicates:
         done: how many have finished in earlier sittings.
         kept: the cuts at which each backbone's features are kept, by their nodes.
         heads: of what is to be run, that in which nothing but the head trains.
+        clock: of the decision that they are run for; what would take longer than is left does not begin.
     """
 
     noun = "replicates"
@@ -32,12 +36,16 @@ class Replicates:
         done: int,
         kept: Mapping[str, tuple[str, ...]],
         heads: Collection[RunConfig],
+        clock: Clock,
     ) -> None:
         self._waiting = dict(enumerate(missing))
         self._told: set[str] = set()
         self._done = done
         self._kept = kept
         self._heads = heads
+        self._clock = clock
+        self._began: dict[int, float] = {}
+        self._took: dict[RunConfig, float] = {}
         self.total = done + len(missing)
 
     def settle(self, runs: Sequence[LoggedRun]) -> set[str]:
@@ -47,7 +55,10 @@ class Replicates:
         if not self._waiting:
             return Over("all replicates are done")
         number = min(self._waiting)
+        if self._clock.left(SEEDS) <= self._took.get(_seedless(self._waiting[number]), 0.0):
+            return Over("the time is over")
         config = self._waiting.pop(number)
+        self._began[number] = time.monotonic()
         later = [c for c in self._waiting.values() if c in self._heads]
         ahead = tuple(c for c in later if train_together(c, config)) if config in self._heads else ()
         label = f"{config.model} {config.unfreeze} seed {config.seed}"
@@ -58,7 +69,8 @@ class Replicates:
         pass
 
     def epoch(self, job: Job, epoch: Epoch) -> str:
-        return ""
+        over = self._clock.left(SEEDS) <= 0 and epoch.number < job.config.epochs
+        return f"ended after epoch {epoch.number}: the time is over" if over else ""
 
     def again(self, job: Job) -> None:
         self._waiting[job.number] = job.config
@@ -66,6 +78,8 @@ class Replicates:
     def ended(self, job: Job, outcome: Outcome) -> None:
         self._told.add(job.run_id)
         self._done += outcome.state == "finished"
+        kind, seconds = _seedless(job.config), time.monotonic() - self._began[job.number]
+        self._took[kind] = max(seconds, self._took.get(kind, 0.0))
 
     def result(self, outcome: Outcome) -> str:
         return f"{outcome.metrics['val/accuracy']:.2%}  {outcome.metrics['cost/train_seconds']:.1f} s"
@@ -75,3 +89,8 @@ class Replicates:
 
     def done(self) -> int:
         return self._done
+
+
+def _seedless(config: RunConfig) -> RunConfig:
+    """The same for configurations that take as long as one another."""
+    return replace(config, seed=0, val_seed=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 
 import optuna
@@ -16,11 +16,13 @@ from tlcompare.engines.choice import engine_for
 from tlcompare.errors import StudyError
 from tlcompare.freezing.graph import Cut
 from tlcompare.machine.signals import is_interruption, terminable
+from tlcompare.study.clock import Clock
 from tlcompare.study.coordinator import Coordinator
 from tlcompare.study.ledger import Ledger
 from tlcompare.study.numbering import require_same_layers, require_same_search
 from tlcompare.study.planning import Plan, Request, make_plan
 from tlcompare.study.reuse import cuts_worth_keeping, expected
+from tlcompare.study.sitting import Sitting
 from tlcompare.study.studies import (
     DEFAULT_STORAGE,
     Studies,
@@ -51,8 +53,12 @@ class Swept:
     text: str
 
 
-def sweep(request: Request) -> Swept:
+def sweep(request: Request, sitting: Sitting | None = None) -> Swept:
     """Run a sweep, or go on with the one of this name.
+
+    Args:
+        request: what is to be tried.
+        sitting: of the decision that it explores for, if it does.
 
     Raises:
         UserError: anything a user can mend; finished trials stay.
@@ -63,7 +69,8 @@ def sweep(request: Request) -> Swept:
     require_separate(url, tracking_uri())
     name = checked_name(request.name) if request.name else None
     studies = Studies(url)
-    with viewing() as view, terminable(), usable(url), ExitStack() as alone:
+    viewed = nullcontext(sitting.view) if sitting else viewing()
+    with viewed as view, terminable(), usable(url), ExitStack() as alone:
         if name:
             alone.enter_context(studies.alone(name))
         kept = studies.definition(name) if name else None
@@ -90,23 +97,34 @@ def sweep(request: Request) -> Swept:
                 alone.enter_context(studies.alone(study.study_name))
         else:
             study = studies.load(name)
-        return _run(studies, study, plan, cuts, view)
+        if sitting:
+            sitting.planned(plan)
+        return _run(studies, study, plan, cuts, view, sitting)
 
 
-def _run(studies: Studies, study: optuna.Study, plan: Plan, cuts: Mapping[str, tuple[Cut, ...]], view: View) -> Swept:
+def _run(
+    studies: Studies,
+    study: optuna.Study,
+    plan: Plan,
+    cuts: Mapping[str, tuple[Cut, ...]],
+    view: View,
+    sitting: Sitting | None,
+) -> Swept:
     """The part of a sweep that has a study."""
     _require_same_images(study, plan)
     data = plan.definition.options["data"]
     if (before := studies.definition(study.study_name)) and before.options["data"] != data:
         keep_definition(study, plan.definition)
         view.say(f"note: the images are the same, now in {data}")
-    name, limits, command = study.study_name, plan.limits, _command(studies, study)
+    name, limits = study.study_name, plan.limits
+    command = sitting.again if sitting else _command(studies, study)
     ledger = Ledger(studies, study, plan.objectives)
     kept = {model: tuple(cut.node for cut in points) for model, points in cuts.items()}
-    trials = Trials(ledger, plan, _precision(study, plan), kept, view.say)
+    clock = sitting.clock if sitting else Clock()
+    trials = Trials(ledger, plan, _precision(study, plan), kept, view.say, clock)
     with ExitStack() as beginning:
         beginning.enter_context(undivided())
-        log = _open_log(study, plan, ledger, view)
+        log = _open_log(study, plan, ledger, view, sitting.run_id if sitting else "")
         coordinator = Coordinator(trials, Runs(log.run_id, name, "trial"), view)
         with _ending(log, studies), coordinator.unfinished(command):
             beginning.close()
@@ -153,15 +171,15 @@ def _precision(study: optuna.Study, plan: Plan) -> dict[str, str]:
     return chosen
 
 
-def _open_log(study: optuna.Study, plan: Plan, ledger: Ledger, view: View) -> SweepLog:
-    """The sweep's run, which goes on if it has one already.
+def _open_log(study: optuna.Study, plan: Plan, ledger: Ledger, view: View, above: str) -> SweepLog:
+    """The sweep's run, which goes on if it has one already; `above` is the run of its decision, if it has one.
 
     Raises:
         StudyError: strategies do not mean any more what they meant in it.
     """
     name, kept = study.study_name, study.user_attrs.get(_PARENT)
     if kept is None:
-        log = open_sweep(name, study.user_attrs["id"], resolve(plan.definition.options))
+        log = open_sweep(name, study.user_attrs["id"], resolve(plan.definition.options), above)
         study.set_user_attr(_PARENT, log.run_id)
         return log
 

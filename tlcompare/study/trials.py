@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from tlcompare.config import RunConfig
 from tlcompare.engines.jobs import Job, Metrics, Outcome, keep_all, keep_none
 from tlcompare.errors import UserError
+from tlcompare.study.clock import BEGIN_TRIALS, END_TRIALS, Clock
 from tlcompare.study.ledger import KNOWN, RUN, Ledger
 from tlcompare.study.objective import NotDominated, shown_value
 from tlcompare.study.planning import Plan
@@ -54,6 +55,7 @@ class Trials:
         precision: in which each backbone trains, where the sweep does not say.
         kept: the cuts at which each backbone's features are kept, by their nodes.
         say: is told of trials that others asked for and that cannot be.
+        clock: of the decision that they are explored for.
     """
 
     noun = "trials"
@@ -65,12 +67,14 @@ class Trials:
         precision: Mapping[str, str],
         kept: Mapping[str, tuple[str, ...]],
         say: Callable[[str], None],
+        clock: Clock,
     ) -> None:
         self._ledger = ledger
         self._plan = plan
         self._precision = precision
         self._kept = kept
         self._say = say
+        self._clock = clock
         self._going: dict[int, _Going] = {}
         self._began: float | None = None
         self._failed_earlier, self._again = _failed(ledger.trials())
@@ -96,6 +100,8 @@ class Trials:
 
     def epoch(self, job: Job, epoch: Epoch) -> str:
         objective, going = self._plan.objectives[0], self._going[job.number]
+        if self._clock.left(END_TRIALS) <= 0 and epoch.number < job.config.epochs:
+            return f"ended after epoch {epoch.number}: the time for exploring is over"
         if self._plan.definition.pruner == "off":
             return ""
         value = objective.after(epoch)
@@ -135,6 +141,8 @@ class Trials:
     def _enough(self, trials: Sequence[FrozenTrial], seconds: float) -> str:
         """Why no further trial begins after so many seconds; empty if one does."""
         limits = self._plan.limits
+        if self._clock.left(BEGIN_TRIALS) <= 0:
+            return f"{BEGIN_TRIALS:.0%} of the time is over"
         if limits.timeout and seconds > limits.timeout:
             return f"the time of {limits.timeout:g} s is over"
         later = _later(trials, self._plan.baselines)

@@ -1,4 +1,4 @@
-"""What a sweep shows while it runs: one live view in a terminal, a line per trial elsewhere."""
+"""What a sweep, a race or a decision shows while it runs: one live view in a terminal, a line per run elsewhere."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rich.table import Table
 from tlcompare.engines.jobs import Job
 from tlcompare.errors import without_credentials
 from tlcompare.escaping import harmless
+from tlcompare.study.clock import Clock
 from tlcompare.training.epochs import Epoch
 
 
@@ -31,10 +32,19 @@ class _Row:
 
 @dataclass
 class View:
-    """Tells how far a sweep is; lines go to standard error."""
+    """Tells how far a sweep, a race or a decision is; lines go to standard error.
+
+    Attributes:
+        question: what a decision asks, above all else.
+        known: what it knows so far.
+        clock: how long it may take.
+    """
 
     console: Console
     live: Live | None
+    question: str = ""
+    known: str = ""
+    clock: Clock | None = None
     name: str = ""
     total: int = 0
     done: int = 0
@@ -91,12 +101,23 @@ class View:
             return "?"
         return duration((time.monotonic() - self._began) / self._ended * remaining)
 
+    def _time(self) -> str:
+        """How long the decision has taken, and may take."""
+        if self.clock is None:
+            return ""
+        taken = duration(sum(self.clock.taken.values()))
+        return taken if self.clock.budget is None else f"{taken} of {duration(self.clock.budget)}"
+
     def _show(self) -> None:
         if self.live is None:
             return
         table = Table.grid(padding=(0, 2))
+        if self.question:
+            table.add_row(self.question, "", self._time())
+        if self.known:
+            table.add_row("so far", "", self.known)
         table.add_row(
-            f"{self.name}  {self.done}/{self.total} trials",
+            f"{self.name}  {self.done}/{self.total}",
             ProgressBar(total=max(self.total, 1), completed=self.done, width=24),
             f"{self._left()} left",
         )

@@ -24,6 +24,10 @@ BASELINE = "tlcompare.baseline"
 NOTES = "tlcompare.data_notes"
 DATA = "tlcompare.data"
 """Where a sweep's images were when it last went on."""
+DECISION = "tlcompare.decision"
+"""The name of a decision."""
+ASKED, BUDGET, TAKEN, TIME_OVER = (f"tlcompare.{what}" for what in ("asked", "budget_s", "taken_s", "time_over"))
+"""What a decision is about; seconds it may take, and has taken, by stage; whether these ended it."""
 QUESTIONS = "tlcompare.questions"
 """What a race over seeds is to answer, written before its first seed."""
 FINALISTS = "finalists.json"
@@ -123,12 +127,12 @@ def warning_if_opened(sweep: LoggedRun) -> str:
 
 def trials_of(parent_run_id: str) -> list[LoggedRun]:
     """The runs of a sweep's trials, in the order of their numbers."""
-    return sorted((r for r in _below(parent_run_id) if TRIAL in r.tags), key=lambda r: int(r.tags[TRIAL]))
+    return sorted((r for r in below(parent_run_id) if TRIAL in r.tags), key=lambda r: int(r.tags[TRIAL]))
 
 
 def replicates_of(parent_run_id: str) -> list[LoggedRun]:
     """The runs of a sweep that repeat its configurations with other seeds, whatever their state, the oldest first."""
-    return [r for r in _below(parent_run_id) if r.tags.get(ROLE) == "replicate"]
+    return [r for r in below(parent_run_id) if r.tags.get(ROLE) == "replicate"]
 
 
 def opened_elsewhere(run: LoggedRun, sweep_run_id: str, own_split: bool) -> int:
@@ -173,7 +177,8 @@ def predictions_of(run: LoggedRun, part: str) -> pd.DataFrame:
     return found.assign(**{name: found[name].map(uncell) for name, kind in kinds.items() if kind is str})
 
 
-def _below(parent_run_id: str) -> list[LoggedRun]:
+def below(parent_run_id: str) -> list[LoggedRun]:
+    """The runs just below another, the oldest first."""
     with readable():
         parent = client().get_run(parent_run_id)
         return _search([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent_run_id}'")
@@ -204,10 +209,19 @@ def _search(experiments: list[str], condition: str) -> list[LoggedRun]:
 
 def _sweeps() -> dict[str, LoggedRun]:
     """The runs of all sweeps by name, in all experiments; of two with the same name, the newer."""
+    return {run.tags[SWEEP]: run for run in _of_role("sweep") if SWEEP in run.tags}
+
+
+def decision_runs() -> dict[str, LoggedRun]:
+    """The runs of all decisions by name, in all experiments, the oldest first; of two with the same name, the newer."""
+    return {run.tags[DECISION]: run for run in _of_role("decision") if DECISION in run.tags}
+
+
+def _of_role(role: str) -> list[LoggedRun]:
+    """The runs of this role in all experiments, the oldest first."""
     with readable():
         everywhere = [e.experiment_id for e in client().search_experiments()]
-        found = _search(everywhere, f"tags.`{ROLE}` = 'sweep'")
-        return {run.tags[SWEEP]: run for run in found if SWEEP in run.tags}
+        return _search(everywhere, f"tags.`{ROLE}` = '{role}'")
 
 
 def _logged(run: Run) -> LoggedRun:

@@ -15,7 +15,7 @@ from tlcompare.errors import TrackingError, without_credentials
 from tlcompare.files import cache_dir, first_line, locked
 from tlcompare.tracking.log import RunLog
 from tlcompare.tracking.outbox import forget
-from tlcompare.tracking.reading import ROLE, SWEEP, LoggedRun, readable, replicates_of, trials_of
+from tlcompare.tracking.reading import DECISION, ROLE, SWEEP, LoggedRun, readable, replicates_of, trials_of
 from tlcompare.tracking.runs import STUDY_ID, experiment_id, new_run, opened_by_mlflow, require_files_of
 from tlcompare.tracking.sending import models_of
 from tlcompare.tracking.store import client, gone, shown_uri
@@ -27,10 +27,10 @@ _PICKED = "tlcompare.picked"
 
 @dataclass(frozen=True)
 class SweepLog(RunLog):
-    """A sweep's run.
+    """The run of a sweep, or of a decision.
 
     Attributes:
-        opened: the run that `mlflow run` opened to go on with a sweep that has a run already.
+        opened: the run that `mlflow run` opened to go on with what has a run already.
     """
 
     opened: str | None = None
@@ -43,11 +43,11 @@ class SweepLog(RunLog):
                 RunLog(run_id).end(status)
 
 
-def open_sweep(name: str, study_id: str, config: RunConfig) -> SweepLog:
+def open_sweep(name: str, study_id: str, config: RunConfig, above: str = "") -> SweepLog:
     """A sweep's run for a study that has none yet: the one that `mlflow run` opened, one that an attempt that broke off
-    has made, or a new one in the experiment."""
+    has made, or a new one in the experiment, below another run if one is `above`."""
     with readable():
-        tags = {SWEEP: name, ROLE: "sweep", STUDY_ID: study_id}
+        tags = {SWEEP: name, ROLE: "sweep", STUDY_ID: study_id} | ({"mlflow.parentRunId": above} if above else {})
         opened = opened_by_mlflow(study_id=study_id)
         if opened is not None:
             client().update_run(opened.info.run_id, name=name)
@@ -59,8 +59,22 @@ def open_sweep(name: str, study_id: str, config: RunConfig) -> SweepLog:
         return SweepLog(made[0].info.run_id if made else new_run(experiment, name, tags))
 
 
-def reopen_sweep(run_id: str, name: str, check: Callable[[], None]) -> SweepLog:
-    """The run of a sweep that goes on, if `check`, which is called when it was found, does not raise.
+def open_decision(name: str, tags: Mapping[str, str], config: RunConfig) -> SweepLog:
+    """A run for a new decision: the one that `mlflow run` opened, or a new one in the experiment."""
+    with readable():
+        tags = {DECISION: name, ROLE: "decision", **tags}
+        opened = opened_by_mlflow()
+        if opened is None:
+            return SweepLog(new_run(experiment_id(config), name, tags))
+        client().update_run(opened.info.run_id, name=name)
+        log = SweepLog(opened.info.run_id)
+        log.tags(tags)
+        return log
+
+
+def reopen_sweep(run_id: str, name: str, check: Callable[[], None] = lambda: None, noun: str = "sweep") -> SweepLog:
+    """The run of a sweep, or of what the `noun` says, that goes on, if `check`, which is called when it was found, does
+    not raise.
 
     Raises:
         TrackingError: this store does not have it, or not its files, or it was deleted.
@@ -75,35 +89,38 @@ def reopen_sweep(run_id: str, name: str, check: Callable[[], None]) -> SweepLog:
             if gone(e):
                 raise
             raise TrackingError(
-                f'the sweep "{name}" belongs to an MLflow run that {shown_uri()} does not have: {first_line(e)}',
+                f'the {noun} "{name}" belongs to an MLflow run that {shown_uri()} does not have: {first_line(e)}',
                 "Set MLFLOW_TRACKING_URI to the store it was begun with.",
             ) from e
         if run.info.lifecycle_stage != "active":
             raise TrackingError(
-                f'the run of the sweep "{name}" was deleted in MLflow',
-                f"Restore it: mlflow runs restore --run-id {run_id}; or begin a sweep with another --name.",
+                f'the run of the {noun} "{name}" was deleted in MLflow',
+                f"Restore it: mlflow runs restore --run-id {run_id}; or begin a {noun} with another --name.",
             )
         require_files_of(run_id)
         check()
         client().update_run(run_id, status="RUNNING")
         if opened is None:
             return SweepLog(run_id)
-        client().set_tag(opened.info.run_id, "mlflow.note.content", f"Goes on with the sweep in run {run_id}.")
+        client().set_tag(opened.info.run_id, "mlflow.note.content", f"Goes on with the {noun} in run {run_id}.")
         return SweepLog(run_id, opened.info.run_id)
 
 
 @contextmanager
-def alone_with(sweep_run_id: str) -> Iterator[None]:
-    """Keep other commands of this machine that add to the results of a sweep out until the block ends.
+def alone_with(run_id: str, noun: str = "sweep") -> Iterator[None]:
+    """Keep other commands of this machine that add to the results of a sweep, or of a decision, out until the block
+    ends.
 
     Raises:
         TrackingError: one is at it.
     """
     with ExitStack() as held:
         try:
-            held.enter_context(locked(cache_dir() / "sweeps" / sweep_run_id, wait=False))
+            held.enter_context(locked(cache_dir() / "sweeps" / run_id, wait=False))
         except Timeout as e:
-            raise TrackingError("another command is adding to this sweep's results", "Wait until it has ended.") from e
+            raise TrackingError(
+                f"another command is adding to this {noun}'s results", "Wait until it has ended."
+            ) from e
         yield
 
 

@@ -1,0 +1,131 @@
+"""The command that answers the question from end to end: decide."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import click
+
+from tlcompare.cli.options import JOBS, SWITCH, either_spelling, fixing_options, listed, percent, seconds
+from tlcompare.config import resolve
+
+
+@click.command()
+@either_spelling(
+    "--budget", metavar="TIME", callback=seconds, help="Time it may take in all: 90s, 30m, 2h. [default: no limit]"
+)
+@either_spelling("--name", help="Name of the decision; an existing one goes on. [default: decide and a number]")
+@either_spelling("--space", metavar="NAME|FILE", help="What may be tried: see `tlcompare spaces`. [default: default]")
+@either_spelling(
+    "--model",
+    "models",
+    multiple=True,
+    callback=listed,
+    help="Backbone; repeat it, or use commas. "
+    "[default: those of the space; where their weights cannot be had, efficientnet_lite0]",
+)
+@either_spelling("--trials", type=click.IntRange(1, 100_000), help="Trials to explore with at most. [default: 40]")
+@either_spelling(
+    "--patience",
+    type=click.IntRange(0),
+    help="Stop exploring after this many trials without improvement; 0 is off. [default: 10]",
+)
+@either_spelling("--top", type=click.IntRange(1), help="How many configurations go on to the seeds. [default: 5]")
+@either_spelling("--max-seeds", type=click.IntRange(6, 20), help="Most seeds of a configuration. [default: 16]")
+@either_spelling(
+    "--within", metavar="P%", callback=percent, help="Percentage points that one may lose and be as good. [default: 1%]"
+)
+@either_spelling(
+    "--keep-sealed", **SWITCH, help="Leave the test images sealed: `tlcompare finalize` opens them later, once."
+)
+@either_spelling(
+    "--jobs", type=JOBS, metavar="N|auto", help="Runs at a time, each in a process of its own. [default: 1]"
+)
+@either_spelling(
+    "--storage",
+    metavar="URL",
+    envvar="TLCOMPARE_STORAGE",
+    help="Optuna storage of the study. [default: TLCOMPARE_STORAGE, else sqlite:///optuna.db]",
+)
+@either_spelling("--output", "-o", type=click.Path(dir_okay=False), help="File of the report. [default: NAME.html]")
+@either_spelling("--json", "as_json", **SWITCH, help="Print JSON.")
+@either_spelling("--dry-run", **SWITCH, help="Check everything, and print what would be tried and what it would take.")
+@fixing_options
+def decide(
+    budget: float | None,
+    name: str | None,
+    space: str | None,
+    models: tuple[str, ...],
+    trials: int | None,
+    patience: int | None,
+    top: int | None,
+    max_seeds: int | None,
+    within: float | None,
+    keep_sealed: bool,
+    jobs: int | str | None,
+    storage: str | None,
+    output: str | None,
+    as_json: bool,
+    dry_run: bool,
+    **options: str | None,
+) -> None:
+    """Find out which layers to unfreeze, and whether it is worth it: from images to a verdict.
+
+    It explores with a sweep, runs the best and the frozen baseline with as many seeds as the answers need, opens the
+    sealed test images once all is settled, writes the report, and says what it found: whether unfreezing is worth it,
+    which strategy to use and which are as good, what that costs, and what could not be settled. Exit code 0 whatever
+    the answer.
+
+    After Ctrl-C, or a kill, the same command goes on where it was, and the time taken before counts. When a --budget
+    is over before the answers are there, it says what is open and leaves the test images sealed; the same command with
+    a larger one goes on.
+
+    \b
+    tlcompare decide                                            (embedded images and weights; offline)
+    tlcompare decide --data photos/ --budget 1h
+    tlcompare decide --data photos/ --model resnet50 --space depth --budget 2h --keep-sealed
+    """
+    began = time.monotonic()
+    options["patience"] = options.pop("epoch_patience")
+    fixed = {option: value for option, value in options.items() if value is not None}
+    limits = {"trials": trials, "patience": patience, "jobs": jobs}
+
+    from tlcompare.data.sources import require_known
+    from tlcompare.study.space import read_space
+
+    if space is not None:
+        read_space(space)
+    require_known(resolve(fixed).data)
+    if sys.stderr.isatty():
+        click.echo("loading torch, Optuna and MLflow", err=True)
+
+    from tlcompare.decide import decide as run_decide
+    from tlcompare.decide import foresee
+    from tlcompare.study.asked import Asked
+    from tlcompare.study.planning import Request
+
+    request = Request(
+        name=name,
+        space=space,
+        models=models,
+        options=fixed,
+        storage=storage,
+        begins=True,
+        limits={limit: value for limit, value in limits.items() if value is not None},
+    )
+    asked = Asked(request, top, max_seeds, within, budget or None, keep_sealed, output)
+    if dry_run:
+        click.echo(foresee(asked))
+        return
+    try:
+        decision = run_decide(asked, began)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    if as_json:
+        click.echo(json.dumps(decision.numbers))
+        return
+    click.echo("\n".join(decision.sentences))
+    for path in decision.numbers["report"][:1]:
+        click.echo(f"report  {path}")
