@@ -19,23 +19,24 @@ from tlcompare.report.decision import Decision, decision_of
 from tlcompare.report.figures import decision_charts
 from tlcompare.report.writing import write_report
 from tlcompare.study.asked import Asked, open_run
-from tlcompare.study.clock import Clock
+from tlcompare.study.clock import ENOUGH_EXPLORED, Clock
 from tlcompare.study.forecast import Times, forecast, times_of
 from tlcompare.study.planning import Plan
-from tlcompare.study.race import MOST, TOP, NothingToAsk, race
+from tlcompare.study.race import MOST, race
+from tlcompare.study.replicate import NothingToAsk
 from tlcompare.study.sitting import Sitting
 from tlcompare.study.studies import DEFAULT_STORAGE, shown
 from tlcompare.study.sweep import sweep
 from tlcompare.study.view import View, duration, viewing
 from tlcompare.tracking.alive import settled
 from tlcompare.tracking.decisions import leave_configurations
-from tlcompare.tracking.reading import TAKEN, TIME_OVER, replicates_of, sweep_names, sweep_run
+from tlcompare.tracking.reading import QUESTIONS, TAKEN, TIME_OVER, replicates_of, sweep_names, sweep_run
 from tlcompare.tracking.runs import ready
 from tlcompare.tracking.store import cleaning_up
 from tlcompare.tracking.sweeps import CHAMPION, SweepLog, crown, mark_picked
 from tlcompare.tracking.views import how_to_open, save_view
 
-_LEAST_SEEDS = 6
+_LEAST_SEEDS, _TOP = 6, 3
 _PATIENCE = 10
 """Trials without improvement after which exploring ends."""
 
@@ -98,9 +99,11 @@ def _ending(log: SweepLog) -> Iterator[None]:
 
 
 def _explore(asked: Asked, sitting: Sitting) -> None:
-    """The sweep, unless it has ended."""
+    """The sweep, unless it has ended for another reason than the time, or has been confirmed since."""
     name = asked.request.name
-    if name not in sweep_names() or sweep_run(name).status != "FINISHED":
+    run = sweep_run(name) if name in sweep_names() else None
+    ended = run and run.status == "FINISHED" and run.tags.get("tlcompare.reason") != ENOUGH_EXPLORED
+    if not ended and not (run and QUESTIONS in run.tags):
         sweep(replace(asked.request, limits={"patience": _PATIENCE} | dict(asked.request.limits or {})), sitting)
 
 
@@ -109,7 +112,7 @@ def _confirm(asked: Asked, sitting: Sitting) -> bool:
     jobs, data = (asked.request.limits or {}).get("jobs", 1), (asked.request.options or {}).get("data")
     name = str(asked.request.name)
     try:
-        return race(name, asked.top, asked.most, asked.margin, jobs=jobs, data=data, sitting=sitting)
+        return race(name, asked.top or _TOP, asked.most, asked.margin, jobs=jobs, data=data, sitting=sitting)
     except NothingToAsk as e:
         if asked.budget is None:
             raise
@@ -188,12 +191,12 @@ def _announcing(asked: Asked, view: View) -> Callable[[Plan], None]:
 
 def _spending(times: Times, plan: Plan, asked: Asked) -> list[str]:
     """What a decision takes, from measurements of this machine."""
-    most, top = asked.most or MOST, TOP if asked.top is None else asked.top
+    most, top = asked.most or MOST, asked.top or _TOP
     least = _LEAST_SEEDS * (times.frozen + times.other)
-    whole = most * (times.frozen + max(top, 1) * times.other)
+    whole = most * (times.frozen + top * times.other)
     lines = [
         f"explore      at most {plan.limits.trials} trials, {duration(times.trials)} of training before pruning",
-        f"confirm      {_LEAST_SEEDS} to {most} seeds of 2 to {max(top, 1) + 1} configurations, "
+        f"confirm      {_LEAST_SEEDS} to {most} seeds of 2 to {top + 1} configurations, "
         f"about {duration(least)} to {duration(whole)} of training",
     ]
     if asked.budget is None:

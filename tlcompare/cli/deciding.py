@@ -32,7 +32,9 @@ from tlcompare.config import resolve
     type=click.IntRange(0),
     help="Stop exploring after this many trials without improvement; 0 is off. [default: 10]",
 )
-@either_spelling("--top", type=click.IntRange(1), help="How many configurations go on to the seeds. [default: 5]")
+@either_spelling(
+    "--top", type=click.IntRange(1), help="How many configurations go on to the seeds, besides frozen. [default: 3]"
+)
 @either_spelling("--max-seeds", type=click.IntRange(6, 20), help="Most seeds of a configuration. [default: 16]")
 @either_spelling(
     "--within", metavar="P%", callback=percent, help="Percentage points that one may lose and be as good. [default: 1%]"

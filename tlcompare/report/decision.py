@@ -115,7 +115,9 @@ def decision_of(
         taken: seconds by stage.
         paths: of the report.
     """
-    said = sentences(evidence) if evidence else ["Nothing is known yet: no seed has finished."]
+    said = ["Nothing is known yet: no seed has finished."]
+    if evidence:
+        said = [*sentences(evidence), *_test(evidence.contenders[0])]
     said += [over] if over else []
     numbers: dict[str, Any] = {"decision": name, "run": run_id, "sweep": name, "complete": not over}
     if evidence and picked:
@@ -139,7 +141,6 @@ def sentences(evidence: Evidence) -> list[str]:
         _worth(claims),
         _choice(evidence.contenders[0], claims),
         _cost(evidence.contenders[0], claims),
-        *_test(evidence.contenders[0]),
         *_open(claims),
     ]
 

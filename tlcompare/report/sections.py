@@ -15,10 +15,13 @@ from tlcompare.evidence.findings import (
     pareto,
     worth_it,
 )
+from tlcompare.evidence.gathered import Evidence
 from tlcompare.evidence.pick import described, shown
 from tlcompare.evidence.questions import BETTER, WORSE
 from tlcompare.evidence.statistics import ALPHA, holm
 from tlcompare.evidence.verdicts import UNDECIDED, Comparison
+from tlcompare.report.course import course_lines
+from tlcompare.report.decision import sentences
 from tlcompare.report.document import Part, Picture, Section, Table
 from tlcompare.report.drawings import (
     as_svg,
@@ -39,6 +42,7 @@ def sections_of(found: Findings) -> list[Section]:
     """The report, section by section."""
     sections = [
         Section("Verdict", _verdict(found)),
+        *([Section("How it was decided", course_lines(found.evidence))] if found.evidence.race else []),
         Section("Architectures", _architectures(found)),
         Section("Comparison", _comparison(found)),
         Section("Unfreezing strategies", _strategies(found)),
@@ -80,6 +84,15 @@ def verdict_of(backbone: str, found: Findings) -> str:
 
 
 def _verdict(found: Findings) -> list[Part]:
+    return [*(_compared(found) if found.evidence.race is None else _raced(found.evidence)), _tested(found)]
+
+
+def _raced(evidence: Evidence) -> list[Part]:
+    first, *others = sentences(evidence)
+    return [f"**{first}**", *others]
+
+
+def _compared(found: Findings) -> list[Part]:
     parts: list[Part] = [verdict_of(b, found) for b in found.evidence.backbones]
     for c in found.claims.between:
         which = f"{c.other.backbone} or {c.contender.backbone}"
@@ -88,15 +101,16 @@ def _verdict(found: Findings) -> list[Part]:
         parts.append(
             f"**{which}:** {said}; the best of {c.contender.backbone} against that of {c.other.backbone}: {numbers}."
         )
-    parts.append(f"**The choice:** {found.picked.why}")
+    return [*parts, f"**The choice:** {found.picked.why}"]
+
+
+def _tested(found: Findings) -> str:
     test, opened = found.picked.winner.test_accuracy, opening(found.evidence.sweep)
     if not opened:
-        parts.append("The test set is sealed: `tlcompare finalize` opens it, once, when all choosing is over.")
-    elif test is None:
-        parts.append(f"The test set was {opened}; not all runs were scored: `tlcompare finalize` goes on.")
-    else:
-        parts.append(f"On the test set, {opened}, it has {shown(test)}.")
-    return parts
+        return "The test set is sealed: `tlcompare finalize` opens it, once, when all choosing is over."
+    if test is None:
+        return f"The test set was {opened}; not all runs were scored: `tlcompare finalize` goes on."
+    return f"On the test set, {opened}, it has {shown(test)}."
 
 
 def _architectures(found: Findings) -> list[Part]:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 BEGIN_TRIALS, END_TRIALS, SEEDS = 0.5, 0.7, 0.9
 """Shares of the budget after which no trial begins, those that run end with their epoch, and seeds end; the rest is for
 the test images and the report."""
+ENOUGH_EXPLORED = f"{BEGIN_TRIALS:.0%} of the time is over"
+"""Why exploring ended, where that was for the time."""
 _KEEP_S = 5.0
 
 

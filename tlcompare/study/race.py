@@ -19,6 +19,7 @@ from tlcompare.study.parallel import AUTO, jobs_beside
 from tlcompare.study.replicate import (
     FIRST_SEED,
     Choice,
+    NothingToAsk,
     choices,
     configurations,
     note_command,
@@ -43,10 +44,6 @@ from tlcompare.tracking.runs import ready, require_files_of
 from tlcompare.tracking.sweeps import alone_with
 
 TOP, MOST, MARGIN = 5, 16, 0.01
-
-
-class NothingToAsk(StudyError):
-    """A sweep in which no two configurations are there to compare."""
 
 
 def race(

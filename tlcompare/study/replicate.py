@@ -43,6 +43,10 @@ FIRST_SEED = 1000
 """Seeds from here on have chosen nothing."""
 
 
+class NothingToAsk(StudyError):
+    """A sweep in which nothing is there to compare."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """A configuration that is run again: its key, and the options with which the sweep ran it."""
@@ -209,14 +213,14 @@ def configurations(trials: Sequence[LoggedRun], sweep: str) -> dict[str, list[Lo
     """The finished trials by configuration, the best mean validation accuracy first.
 
     Raises:
-        TrackingError: there is none.
+        NothingToAsk: there is none.
     """
     groups: dict[str, list[LoggedRun]] = {}
     for run in trials:
         if run.status == "FINISHED" and "val/accuracy" in run.metrics:
             groups.setdefault(run.tags["tlcompare.configuration"], []).append(run)
     if not groups:
-        raise TrackingError(f'no trial of the sweep "{sweep}" has finished', f"tlcompare sweep --name {sweep}")
+        raise NothingToAsk(f'no trial of the sweep "{sweep}" has finished', f"tlcompare sweep --name {sweep}")
     means = {key: sum(r.metrics["val/accuracy"] for r in runs) / len(runs) for key, runs in groups.items()}
     return {key: groups[key] for key in sorted(groups, key=lambda key: -means[key])}
 

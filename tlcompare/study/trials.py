@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from tlcompare.config import RunConfig
 from tlcompare.engines.jobs import Job, Metrics, Outcome, keep_all, keep_none
 from tlcompare.errors import UserError
-from tlcompare.study.clock import BEGIN_TRIALS, END_TRIALS, Clock
+from tlcompare.study.clock import BEGIN_TRIALS, END_TRIALS, ENOUGH_EXPLORED, Clock
 from tlcompare.study.ledger import KNOWN, RUN, Ledger
 from tlcompare.study.objective import NotDominated, shown_value
 from tlcompare.study.planning import Plan
@@ -142,7 +142,7 @@ class Trials:
         """Why no further trial begins after so many seconds; empty if one does."""
         limits = self._plan.limits
         if self._clock.left(BEGIN_TRIALS) <= 0:
-            return f"{BEGIN_TRIALS:.0%} of the time is over"
+            return ENOUGH_EXPLORED
         if limits.timeout and seconds > limits.timeout:
             return f"the time of {limits.timeout:g} s is over"
         later = _later(trials, self._plan.baselines)
@@ -213,16 +213,10 @@ class Trials:
             config,
             name,
             tags,
-            keep_model=self._keep_model(),
+            keep_model=_keep_model(plan, self._ledger),
             ahead=self._ahead(number if index is None or plan.cyclic else index, config),
             kept=self._kept[config.model],
         )
-
-    def _keep_model(self) -> Callable[[Metrics], bool]:
-        models = self._plan.limits.log_models
-        if models != "best":
-            return keep_all if models == "all" else keep_none
-        return NotDominated(self._plan.objectives, tuple(tuple(t.values) for t in self._ledger.best_trials()))
 
     def _ahead(self, number: int, config: RunConfig) -> tuple[RunConfig, ...]:
         """If the whole backbone is frozen, the trials to come, as far as known, whose heads can train with this one."""
@@ -250,6 +244,14 @@ class Trials:
         self._ledger.end(trial.number, Outcome("failed", reason=problem))
         self._say(f"trial {trial.number}, which was enqueued, FAILED: {problem}")
         return None
+
+
+def _keep_model(plan: Plan, ledger: Ledger) -> Callable[[Metrics], bool]:
+    """Whether the model of the next trial is kept."""
+    models = plan.limits.log_models
+    if models != "best":
+        return keep_all if models == "all" else keep_none
+    return NotDominated(plan.objectives, tuple(tuple(t.values) for t in ledger.best_trials()))
 
 
 def _sampler(plan: Plan, number: int, parameter: str = "") -> optuna.samplers.BaseSampler:
