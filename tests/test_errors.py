@@ -237,6 +237,9 @@ TRIGGERS = {
         replicate --sweep listed --until-decided
         replicate --sweep raced --until-decided --max-seeds 8
         replicate --sweep raced --seeds 8
+        decide --name done
+        decide --name decided --top 2
+        decide --name decided --dropout 0.5
     """,
     "Comparing": """
         compare --experiment nowhere
@@ -687,6 +690,7 @@ def place(tmp_path_factory, template_database, photos):
             done("replicate", "--sweep", name, "--seeds", 2)
         sweep("raced", "photos", 2)
         done("replicate", "--sweep", "raced", "--until-decided", "--max-seeds", 6, "--top", 0)
+        done("decide", "--name", "decided", "--data", "photos", *MODEL, *SMALL, "--budget", "0.1s")
         done("finalize", "--sweep", "opened")
         done("replicate", "--sweep", "opened", "--seeds", 3)
         sweep("failed", "photos", 1, *RUINOUS.split())

@@ -111,8 +111,9 @@ def _confirm(asked: Asked, sitting: Sitting) -> bool:
     """The race over seeds; whether all is answered or given up."""
     jobs, data = (asked.request.limits or {}).get("jobs", 1), (asked.request.options or {}).get("data")
     name = str(asked.request.name)
+    top = asked.top or (None if QUESTIONS in sweep_run(name).tags else _TOP)
     try:
-        return race(name, asked.top or _TOP, asked.most, asked.margin, jobs=jobs, data=data, sitting=sitting)
+        return race(name, top, asked.most, asked.margin, jobs=jobs, data=data, sitting=sitting)
     except NothingToAsk as e:
         if asked.budget is None:
             raise

@@ -48,7 +48,7 @@ def test_a_decision_whose_time_is_over_goes_on_with_more_and_leaves_what_its_sta
     assert decision.info.status == "FINISHED"
     assert not runs_of("replicate")
     refused = run("decide", "--name", "decide-1", "--max-seeds", 8, code=2)
-    assert 'the decision "decide-1" was begun with another max_seeds' in refused.stderr
+    assert 'the decision "decide-1" was begun with --max-seeds 6, not 8' in refused.stderr
 
     more = run(*decide, "--budget", "10m", "--keep-sealed", "--json")
     assert "going on with decide-1" in more.stderr

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tlcompare.config import resolve
+from tlcompare.config import flag, resolve
 from tlcompare.errors import StudyError
 from tlcompare.files import cache_dir, locked
 from tlcompare.study.planning import Request, settled
@@ -18,7 +18,7 @@ from tlcompare.tracking.alive import alive
 from tlcompare.tracking.reading import ASKED, BUDGET, TAKEN, TIME_OVER, LoggedRun, decision_runs, sweep_names
 from tlcompare.tracking.sweeps import SweepLog, alone_with, open_decision, reopen_sweep
 
-_LIMITS = ("trials", "patience")
+_LIMITS, _EPOCH_PATIENCE = ("trials", "patience"), "epoch_patience"
 
 
 @dataclass(frozen=True)
@@ -43,31 +43,29 @@ class Asked:
 
     @property
     def question(self) -> dict[str, Any]:
-        """What makes two decisions the same; the images may have moved, which shows in their digest."""
+        """What makes two decisions the same, by the names that the command line gives it."""
         request = self.request
+        limits, options = dict(request.limits or {}), settled(request.options or {})
         said = {
             "space": request.space,
-            "models": list(request.models),
-            "options": settled(request.options or {}),
-            **{name: limit for name, limit in (request.limits or {}).items() if name in _LIMITS},
+            "model": list(request.models),
+            **{name: limits.get(name) for name in _LIMITS},
             "top": self.top,
             "max_seeds": self.most,
             "within": self.margin,
+            **{_EPOCH_PATIENCE if name == "patience" else name: value for name, value in options.items()},
         }
-        return {name: value for name, value in said.items() if value not in (None, [], {})}
+        return {name: value for name, value in said.items() if value not in (None, [])}
 
     def asking(self, question: Mapping[str, Any]) -> Asked:
-        """It with the question of an earlier sitting."""
-        options = question.get("options", {}) | settled(self.request.options or {})
-        limits = dict(self.request.limits or {}) | {name: question[name] for name in _LIMITS if name in question}
-        request = replace(
-            self.request,
-            space=question.get("space"),
-            models=tuple(question.get("models", ())),
-            options=options,
-            limits=limits,
-        )
-        top, most, margin = (question.get(name) for name in ("top", "max_seeds", "within"))
+        """It with the question of an earlier sitting; the images may have moved, which shows in their digest."""
+        said = dict(question)
+        space, models = said.pop("space", None), tuple(said.pop("model", ()))
+        limits = dict(self.request.limits or {}) | {name: said.pop(name) for name in _LIMITS if name in said}
+        top, most, margin = (said.pop(name, None) for name in ("top", "max_seeds", "within"))
+        options = {"patience" if name == _EPOCH_PATIENCE else name: value for name, value in said.items()}
+        options |= {name: value for name, value in settled(self.request.options or {}).items() if name == "data"}
+        request = replace(self.request, space=space, models=models, options=options, limits=limits)
         return replace(self, request=request, top=top, most=most, margin=margin)
 
 
@@ -93,7 +91,8 @@ def open_run(asked: Asked, held: ExitStack) -> tuple[SweepLog, Asked, LoggedRun 
         else:
             name = next(name for name, run in known.items() if run is before)
             asked = asked.asking(json.loads(before.tags[ASKED]))
-            asked = asked if asked.budget else replace(asked, budget=float(before.tags.get(BUDGET, 0)) or None)
+            if asked.request.name and not asked.budget:
+                asked = replace(asked, budget=float(before.tags.get(BUDGET, 0)) or None)
             held.enter_context(alone_with(before.run_id, "decision"))
             log = reopen_sweep(before.run_id, name, noun="decision")
     log.tags({BUDGET: asked.budget or 0})
@@ -120,18 +119,12 @@ def _before(asked: Asked, known: Mapping[str, LoggedRun]) -> LoggedRun | None:
             )
         return None
     before = json.loads(known[name].tags[ASKED])
-    moved = {"options": {k: v for k, v in question.get("options", {}).items() if k != "data"}}
-    for key, value in (question | moved).items():
-        if key == "options":
-            there = before.get("options", {})
-            changed = [k for k, v in value.items() if there.get(k) != v]
-        else:
-            changed = [key] if before.get(key) != value else []
-        if changed:
-            raise StudyError(
-                f'the decision "{name}" was begun with another {changed[0]}',
-                "Go on without that option, or take another --name.",
-            )
+    if changed := [key for key, value in question.items() if key != "data" and before.get(key) != value]:
+        key = changed[0]
+        raise StudyError(
+            f'the decision "{name}" was begun with {flag(key)} {before.get(key, "left open")}, not {question[key]}',
+            "Go on without it, or take another --name.",
+        )
     return known[name]
 
 
