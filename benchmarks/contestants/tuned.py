@@ -26,7 +26,7 @@ from benchmarks.contestants._torch import (
 )
 from benchmarks.work import BATCH_SIZE, Done, Job, Trial
 
-_Images = tuple[torch.Tensor, torch.Tensor]
+Images = tuple[torch.Tensor, torch.Tensor]
 Told = Callable[[int, nn.Module, torch.optim.Optimizer, dict[str, float]], None]
 """Is called after each epoch with its number, the model, the optimizer and what it gave."""
 
@@ -39,16 +39,16 @@ def _nothing_kept(job: Job, trial: Trial) -> Iterator[Told]:
 def run(job: Job, keeping: Callable[[Job, Trial], contextlib.AbstractContextManager[Told]] = _nothing_kept) -> Done:
     """Train every trial; `keeping` gives what is told of its epochs."""
     start = time.perf_counter()
-    images = {part: _load(job, part) for part in ("train", "val")}
+    images = {part: load(job, part) for part in ("train", "val")}
     once = time.perf_counter() - start
     accuracies = []
     for trial in job.trials:
         with keeping(job, trial) as told:
-            accuracies.append(_train(job, trial, images, told))
+            accuracies.append(train_one(job, trial, images, told))
     return Done(accuracies, once)
 
 
-def _train(job: Job, trial: Trial, images: dict[str, _Images], told: Told) -> float:
+def train_one(job: Job, trial: Trial, images: dict[str, Images], told: Told) -> float:
     model = make_model(trial).to(memory_format=torch.channels_last)
     frozen = freeze(model, trial)
     optimizer, loss_of = make_optimizer(model, trial, fused=True), make_loss()
@@ -65,7 +65,7 @@ def _train(job: Job, trial: Trial, images: dict[str, _Images], told: Told) -> fl
         for chosen in batches(len(labels), BATCH_SIZE, random):
             optimizer.zero_grad(set_to_none=True)
             with autocast:
-                logits = model(_normalised(pixels[chosen]))
+                logits = model(normalised(pixels[chosen]))
             loss = loss_of(logits.float(), labels[chosen])
             loss.backward()
             total += loss.detach() * len(chosen)
@@ -76,14 +76,14 @@ def _train(job: Job, trial: Trial, images: dict[str, _Images], told: Told) -> fl
         right = 0
         with torch.inference_mode(), autocast:
             for part, truth in zip(images["val"][0].split(64), images["val"][1].split(64), strict=True):
-                right += int((model(_normalised(part)).argmax(1) == truth).sum())
+                right += int((model(normalised(part)).argmax(1) == truth).sum())
         accuracy = right / len(images["val"][1])
         best = max(best, accuracy)
         told(epoch, model, optimizer, {"train/loss": float(total) / len(labels), "val/accuracy": accuracy})
     return best
 
 
-def _load(job: Job, part: str) -> _Images:
+def load(job: Job, part: str) -> Images:
     """Pixels uint8 (N, 3, S, S) in channels-last memory, and labels."""
     side = int(job.image_size / PREPROCESSING.crop_share)
     transform = transforms.Compose(
@@ -98,7 +98,7 @@ def _load(job: Job, part: str) -> _Images:
     return pixels, torch.tensor([y for _, y in pairs])
 
 
-def _normalised(pixels: torch.Tensor) -> torch.Tensor:
+def normalised(pixels: torch.Tensor) -> torch.Tensor:
     mean = torch.tensor(PREPROCESSING.mean).view(1, 3, 1, 1) * 255
     std = torch.tensor(PREPROCESSING.std).view(1, 3, 1, 1) * 255
     return (pixels.float() - mean) / std
