@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("folder")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trials", type=int, default=40)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", required=True)

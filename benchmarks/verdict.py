@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--side", type=int, default=32)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--data", nargs="*", choices=list(_DATA), default=list(_DATA))
     parser.add_argument("--minutes", type=float, default=90, help="Begin nothing after so many.")
     parser.add_argument("--work", default="verdict-work")
