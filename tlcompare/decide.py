@@ -146,6 +146,7 @@ def _write_down(asked: Asked, log: SweepLog, clock: Clock, complete: bool) -> De
 def _leave(log: SweepLog, name: str, decision: Decision, taken: Mapping[str, float]) -> None:
     """Log a decision to its run, and its configurations to runs below."""
     log.json("decision.json", decision.numbers)
+    log.metrics_of_steps({0: decision.metrics})
     leave_configurations(log, name, decision.configurations)
     if decision.evidence:
         charts = decision_charts(decision.evidence, taken)

@@ -78,6 +78,8 @@ def test_a_decision_whose_time_is_over_goes_on_with_more_and_leaves_what_its_sta
     note = client.get_run(decision.info.run_id).data.tags["mlflow.note.content"]
     assert said[0] in note
     assert "6 seeds:" in note
+    metrics = client.get_run(decision.info.run_id).data.metrics
+    assert {"gain/mean", "gain/p", "val_accuracy/low", "test_accuracy/mean", "seconds/exploring"} <= set(metrics)
     configurations = runs_of("configuration")
     assert {r.info.run_name for r in configurations} == {c["configuration"] for c in found["contenders"]}
     assert {r.data.tags["mlflow.parentRunId"] for r in configurations} == {decision.info.run_id}

@@ -17,7 +17,7 @@ from tlcompare.evidence.statistics import ALPHA, Interval, holm, seeds_needed, s
 UNDECIDED = "cannot conclude"
 _RULE = (
     "A difference counts if both the sign-flip test over seeds and the two-level interval test over seeds and images "
-    "are below 0.05 after "
+    "are at most 0.05 after "
 )
 RULE = _RULE + "Holm's correction for all comparisons made."
 RACED_RULE = _RULE + (

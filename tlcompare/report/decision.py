@@ -12,7 +12,8 @@ from tlcompare.evidence.pick import Pick, described, shown
 from tlcompare.evidence.questions import AS_GOOD, BETTER, WORSE
 from tlcompare.evidence.verdicts import UNDECIDED, Claims, Comparison, claims_of, in_points
 from tlcompare.report.course import course_lines
-from tlcompare.report.standing import points, render, standing
+from tlcompare.report.standing import points, standing
+from tlcompare.report.table import markdown
 from tlcompare.tracking.decisions import Summary
 
 _VERDICTS = {BETTER: 1.0, AS_GOOD: 0.0, WORSE: -1.0}
@@ -34,6 +35,9 @@ _LOGGED = {
     "seeds": "seeds",
     "train_seconds/mean": "train_seconds",
 }
+
+
+_HEADINGS = ("configuration", "seeds", "validation", "to frozen", "", "to the winner", "", "test", "weights")
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Decision:
         if self.evidence is None:
             return said
         claims = claims_of(self.evidence.contenders, self.evidence.race)
-        table = render(self.evidence.contenders, claims, "md")
+        table = markdown([_HEADINGS, *(_row(c, claims) for c in self.evidence.contenders)])
         course = "\n".join(f"- {line}" for line in (self._explored, *course_lines(self.evidence)))
         seconds = ", ".join(f"{stage} {s:,.0f} s" for stage, s in self.numbers["seconds"].items())
         return (
@@ -75,6 +79,14 @@ class Decision:
         trials = self.evidence.trials
         ended = sum(t.status == "FINISHED" for t in trials)
         return f"explored {len(trials)} trials, {ended} to their end; {len(self.evidence.contenders)} went on to seeds"
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The winner's gain over the baseline, how accurate what is to be used is, and seconds by stage."""
+        gained = (v for c in self.configurations for v in c.metrics.items() if v[0].startswith("gain/"))
+        used = (v for c in self.configurations[:1] for v in c.metrics.items() if "_accuracy/" in v[0])
+        found = {name: value for name, value in (*gained, *used) if value is not None}
+        return found | {f"seconds/{stage}": seconds for stage, seconds in self.numbers["seconds"].items()}
 
     @property
     def configurations(self) -> list[Summary]:
@@ -92,6 +104,15 @@ class Decision:
             numbers = {n: None if v is None else float(str(v)) for n, v in metrics.items()}
             found.append(Summary(c.label, params, numbers))
         return found
+
+
+def _row(c: Contender, claims: Claims) -> list[str]:
+    """A contender's cells under the headings of the page."""
+    test = "sealed" if c.test_accuracy is None else shown(c.test_accuracy)
+    cells = [c.label, str(len(c.runs)), shown(c.accuracy)]
+    for versus in (claims.against_baseline(c), claims.against_best(c)):
+        cells += [points(versus.difference, 1), versus.verdict] if versus else ["-", ""]
+    return [*cells, test, f"{c.row.trainable_weights:,}"]
 
 
 def decision_of(
@@ -117,7 +138,8 @@ def decision_of(
     """
     said = ["Nothing is known yet: no seed has finished."]
     if evidence:
-        said = [*sentences(evidence), *_test(evidence.contenders[0])]
+        first = sentences(evidence)
+        said = [*first[:3], *_test(evidence.contenders[0]), *first[3:]]
     said += [over] if over else []
     numbers: dict[str, Any] = {"decision": name, "run": run_id, "sweep": name, "complete": not over}
     if evidence and picked:

@@ -84,7 +84,8 @@ def verdict_of(backbone: str, found: Findings) -> str:
 
 
 def _verdict(found: Findings) -> list[Part]:
-    return [*(_compared(found) if found.evidence.race is None else _raced(found.evidence)), _tested(found)]
+    parts = _compared(found) if found.evidence.race is None else _raced(found.evidence)
+    return [*parts, _tested(found)]
 
 
 def _raced(evidence: Evidence) -> list[Part]:
