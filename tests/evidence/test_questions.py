@@ -98,11 +98,15 @@ def test_hope_is_what_often_comes_true():
 @pytest.mark.parametrize("trained_on", [None, 900])
 def test_so_many_images_or_seeds_would_settle_it(trained_on):
     random = np.random.default_rng(0)
-    scores = random.choice([-1.0, 0, 1], (6, 300), p=(0.02, 0.90, 0.08)) + random.normal(0, 0.02, (6, 1))
+    scores = random.choice([-1.0, 0, 1], (6, 300), p=(0.04, 0.90, 0.06)) + random.normal(0, 0.02, (6, 1))
     found = needed(scores, trained_on, LOOKS, 0.0, 0.05)
     v = variance_by_seeds(scores, trained_on)
     allowed = (scores.mean() / stats.norm.isf(nominal(LOOKS, 0.05)[-1] / 2)) ** 2
-    assert v.of_seeds / found.seeds + v.of_images <= allowed < v.of_seeds / (found.seeds - 1) + v.of_images
+    if trained_on is None:
+        assert v.of_seeds / found.seeds + v.of_images <= allowed < v.of_seeds / (found.seeds - 1) + v.of_images
+    else:
+        assert found.seeds is None
+        assert allowed <= v.of_images
 
     def with_images(images):
         return v.beyond_images / 16 + ((v.of_seeds - v.beyond_images) / 16 + v.of_images) * 300 / images
@@ -120,3 +124,14 @@ def test_few_images_show_large_differences_alone():
 
 def test_questions_are_kept_as_text():
     assert Questions.from_json(ASKED.to_json()) == ASKED
+
+
+@pytest.mark.parametrize("mean", [0.02, 0.1, 0.3])
+def test_what_is_needed_is_more_than_there_is(mean):
+    random = np.random.default_rng(0)
+    for trained_on in (None, 240):
+        for _ in range(20):
+            scores = random.normal(mean, 0.5, (6, 60)).round()
+            found = needed(scores, trained_on, LOOKS, 0.0, 0.05)
+            assert found.seeds is None or found.seeds > 6
+            assert found.images is None or found.images > 60

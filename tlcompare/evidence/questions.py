@@ -228,14 +228,16 @@ def hope(scores: Scores, trained_on: int | None, looks: Looks, zero: float, leve
 
 
 def needed(scores: Scores, trained_on: int | None, looks: Looks, zero: float, level: float) -> Needed:
-    """With how many seeds, or images, a mean like that of these scores would be told from `zero` as often as not."""
+    """With how many seeds, or images, a mean like that of these scores would be told from `zero` as often as not; more
+    than there are, since these did not suffice."""
     v = variance_by_seeds(scores, trained_on)
     allowed = (_away(scores, zero) / _bound(looks, level)) ** 2
     last = looks.seeds[-1]
     seeds = int(np.ceil(v.of_seeds / (allowed - v.of_images))) if allowed > v.of_images else None
-    room = allowed - v.beyond_images / last
-    of_one = ((v.of_seeds - v.beyond_images) / last + v.of_images) * float((~np.isnan(scores)).sum(1).mean())
-    return Needed(seeds, int(np.ceil(of_one / room)) if room > 0 else None)
+    room, there = allowed - v.beyond_images / last, float((~np.isnan(scores)).sum(1).mean())
+    of_one = ((v.of_seeds - v.beyond_images) / last + v.of_images) * there
+    images = int(np.ceil(of_one / room)) if room > 0 else 0
+    return Needed(seeds and max(seeds, len(scores) + 1), images if images > there else None)
 
 
 def visible(differences: Scores, trained_on: int | None, looks: Looks) -> float:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from tlcompare.engines.jobs import Job
 from tlcompare.errors import without_credentials
@@ -111,11 +112,9 @@ class View:
     def _show(self) -> None:
         if self.live is None:
             return
+        above = [f"{self.question}  {self._time()}"] if self.question else []
+        above += [f"so far: {self.known}"] if self.known else []
         table = Table.grid(padding=(0, 2))
-        if self.question:
-            table.add_row(self.question, "", self._time())
-        if self.known:
-            table.add_row("so far", "", self.known)
         table.add_row(
             f"{self.name}  {self.done}/{self.total}",
             ProgressBar(total=max(self.total, 1), completed=self.done, width=24),
@@ -126,7 +125,7 @@ class View:
         for row in self._rows.values():
             bar = ProgressBar(total=1, completed=row.share, width=24) if row.share is not None else ""
             table.add_row(row.title, bar, f"{row.what}  {row.accuracy}")
-        self.live.update(table)
+        self.live.update(Group(*(Text(harmless(line)) for line in above), table))
 
 
 def duration(seconds: float) -> str:
