@@ -74,7 +74,7 @@ def _decide(job: Job, trials: int, seed: int) -> dict[str, object]:
                 run.best = metrics["val/accuracy"]
                 state.update({name: tensor.clone() for name, tensor in model.state_dict().items()})
             if optuna_trial:
-                optuna_trial.report(run.best, epoch)
+                optuna_trial.report(run.best, epoch + 1)
                 if epoch + 1 < job.epochs and optuna_trial.should_prune():
                     raise optuna.TrialPruned
 
@@ -85,7 +85,7 @@ def _decide(job: Job, trials: int, seed: int) -> dict[str, object]:
             run.right[part] = _right(model.eval(), *images[part])
         return run
 
-    tried = _search(train, trials, seed)
+    tried = _search(train, trials, job.epochs, seed)
     began = time.perf_counter()
     best = sorted(tried, key=lambda trial: -tried[trial])[:_TOP]
     finalists = list(dict.fromkeys([*best, *(replace(b, seed=seed) for b in _BASELINES)]))
@@ -93,7 +93,7 @@ def _decide(job: Job, trials: int, seed: int) -> dict[str, object]:
     return _verdict(again) | counts | {"confirming_s": time.perf_counter() - began}
 
 
-def _search(train: Train, trials: int, seed: int) -> dict[Trial, float]:
+def _search(train: Train, trials: int, epochs: int, seed: int) -> dict[Trial, float]:
     """Optuna's TPE and median pruner over tlcompare's default space; gives the accuracies of what was not pruned."""
     layers, found = traced(64), {}
 
@@ -109,7 +109,7 @@ def _search(train: Train, trials: int, seed: int) -> dict[Trial, float]:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True)
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2)
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=-(-epochs // 2))
     optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner).optimize(objective, n_trials=trials)
     return found
 

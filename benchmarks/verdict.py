@@ -40,7 +40,7 @@ _COMMAND = [sys.executable, "-m", "tlcompare"]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--images", type=int, default=400)
+    parser.add_argument("--images", type=int, default=320)
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--data", nargs="*", choices=list(_DATA), default=list(_DATA))
