@@ -53,6 +53,10 @@ def test_a_reading_is_kept_now_and_then_and_at_the_end_of_a_stage(now):
     assert kept[-1] == {"exploring": 13.0}
 
 
+def test_something_is_left_for_test_and_report(now):
+    assert (Clock(1000).left(0.9), Clock(100).left(0.9), Clock(10).left(0.9)) == (900, 80, -10)
+
+
 def test_without_a_budget_there_is_always_time(now):
     clock = Clock()
     now(1e6)

@@ -12,6 +12,8 @@ BEGIN_TRIALS, END_TRIALS, SEEDS = 0.5, 0.7, 0.9
 the test images and the report."""
 ENOUGH_EXPLORED = f"{BEGIN_TRIALS:.0%} of the time is over"
 """Why exploring ended, where that was for the time."""
+_LAST_S = 20.0
+"""What the test images and the report take where there is little."""
 _KEEP_S = 5.0
 
 
@@ -58,9 +60,13 @@ class Clock:
         return self._taken | ({self._stage: self._taken.get(self._stage, 0.0) + passed} if self._stage else {})
 
     def left(self, share: float = 1.0) -> float:
-        """Seconds until this share of the budget is taken; infinite without a budget."""
+        """Seconds until this share of the budget is taken, or what test and report need at least is left; infinite
+        without a budget."""
         taken = self.taken
         if time.monotonic() - self._kept > _KEEP_S:
             self._kept = time.monotonic()
             self._keep(taken)
-        return math.inf if self.budget is None else share * self.budget - sum(taken.values())
+        if self.budget is None:
+            return math.inf
+        end = self.budget if share == 1 else min(share * self.budget, self.budget - _LAST_S)
+        return end - sum(taken.values())
