@@ -21,7 +21,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 from playwright.sync_api import Page, TimeoutError, sync_playwright
 
-from tlcompare.tracking.reading import sweep_run
+from tlcompare.tracking.reading import decision_runs, sweep_run
 
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
@@ -61,6 +61,12 @@ def main() -> None:
         page.wait_for_timeout(4000)
         page.screenshot(path=given.to / "ui-parallel.png")
         take(f"{view}TABLE", "ui-table", "matching runs")
+        if given.sweep in decision_runs():
+            take(
+                f"{runs}?viewStateShareKey=tlcompare-decision-{given.sweep}&compareRunsMode=CHART",
+                "ui-decision",
+                "gain",
+            )
         take(f"{runs}/{parent.run_id}", "ui-sweep", "About this run")
         take(f"{runs}/{parent.run_id}/artifacts/figures/accuracy_by_depth.png", "ui-depth", "trials.csv")
         take(f"{runs}/{parent.run_id}/artifacts/figures/sweep.html", "ui-interactive", "trials.csv")

@@ -17,7 +17,7 @@ from tlcompare.machine.signals import is_interruption, terminable
 from tlcompare.report.charts import draw, page
 from tlcompare.report.decision import Decision, decision_of
 from tlcompare.report.figures import decision_charts
-from tlcompare.report.writing import write_report
+from tlcompare.report.writing import place_of, write_report
 from tlcompare.study.asked import Asked, open_run
 from tlcompare.study.clock import ENOUGH_EXPLORED, Clock
 from tlcompare.study.forecast import Times, forecast, times_of
@@ -55,6 +55,7 @@ def decide(asked: Asked, began: float | None = None) -> Decision:
         UserError: anything a user can mend; what was finished stays.
         KeyboardInterrupt, SystemExit: the same goes on.
     """
+    place_of(asked.output or "report.html")
     ready()
     with ExitStack() as held:
         log, asked, before = open_run(asked, held)
@@ -125,7 +126,6 @@ def _write_down(asked: Asked, log: SweepLog, clock: Clock, complete: bool) -> De
     """Choose, open the sealed test images if nothing is left to be asked, and write the report and the decision."""
     name = str(asked.request.name)
     over = "" if complete else f"The time was over before all was settled. With more of it: {_longer(asked)}"
-
     if not any(r.status == "FINISHED" for r in replicates_of(sweep_run(name).run_id)):
         decision = decision_of(name, log.run_id, None, None, "", over, clock.taken, ())
     else:

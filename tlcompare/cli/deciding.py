@@ -124,6 +124,7 @@ def decide(
     try:
         decision = run_decide(asked, began)
     except KeyboardInterrupt:
+        click.echo("Interrupted. What was finished stays; the same command goes on from there.", err=True)
         sys.exit(130)
     if as_json:
         click.echo(json.dumps(decision.numbers))
