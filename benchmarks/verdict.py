@@ -23,9 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
-
+from benchmarks.images import DATA, SIDE
 from tlcompare.backbones.registry import get_backbone
 from tlcompare.config import resolve
 from tlcompare.preparation import Workbench, images_and_split
@@ -33,7 +31,6 @@ from tlcompare.progress import reporting
 from tlcompare.tracking.models import weights_here
 
 _MODEL = "efficientnet_lite0"
-_LETTERS, _SIDE = "ABCDEFGHIJ", 64
 _COMMAND = [sys.executable, "-m", "tlcompare"]
 
 
@@ -43,14 +40,14 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=320)
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--data", nargs="*", choices=list(_DATA), default=list(_DATA))
+    parser.add_argument("--data", nargs="*", choices=list(DATA), default=list(DATA))
     parser.add_argument("--minutes", type=float, default=90, help="Begin nothing after so many.")
     parser.add_argument("--work", default="verdict-work")
     given = parser.parse_args()
     work, until = Path(given.work).absolute(), time.monotonic() + 60 * given.minutes
     for data in given.data:
         if not (work / data).exists():
-            _DATA[data](work / f"{data}-part", given.images)
+            DATA[data](work / f"{data}-part", given.images)
             (work / f"{data}-part").rename(work / data)
     waiting = [(d, n, who) for n in range(given.rounds) for d in given.data for who in _WAYS]
     waiting += [(data, 500, "truth") for data in given.data]
@@ -157,53 +154,13 @@ def _divide(data: Path, folder: Path, number: int) -> None:
     workbench = Workbench(weights_here)
     source = workbench.source(config.data)
     with reporting(1) as reporter:
-        store, split = images_and_split(config, get_backbone(_MODEL).at_size(_SIDE), source, reporter, workbench)
+        store, split = images_and_split(config, get_backbone(_MODEL).at_size(SIDE), source, reporter, workbench)
     for part in ("train", "val", "test"):
         for index in getattr(split, part):
             file = Path(store.files[index].path)
             place = folder / part / store.classes[store.labels[index]] / file.name
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(data / file, place)
-
-
-def _digits(folder: Path, images: int) -> None:
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    for index in np.random.default_rng(0).permutation(len(digits.target))[:images]:
-        pixels = (digits.images[index] * 255 / 16).astype(np.uint8)
-        image = Image.fromarray(pixels).convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
-        _save(image, folder, str(digits.target[index]), int(index))
-
-
-def _letters(folder: Path, images: int) -> None:
-    """Ten letters in the fonts that have them, turned, on grounds of any colour."""
-    import matplotlib as mpl
-
-    random = np.random.default_rng(0)
-    fonts = [
-        f
-        for f in sorted(Path(mpl.get_data_path(), "fonts/ttf").glob("*.ttf"))
-        if "DejaVu" in f.name or "STIXGen" in f.name
-    ]
-    for index in range(images):
-        letter = _LETTERS[index % len(_LETTERS)]
-        ground, ink = (tuple(map(int, random.integers(0, 256, 3))) for _ in range(2))
-        image = Image.new("RGB", (_SIDE, _SIDE), ground)
-        font = ImageFont.truetype(fonts[random.integers(len(fonts))], int(random.integers(24, 48)))
-        ImageDraw.Draw(image).text((_SIDE / 2, _SIDE / 2), letter, ink, font, anchor="mm")
-        image = image.rotate(float(random.uniform(-40, 40)), Image.Resampling.BICUBIC, fillcolor=ground)
-        noisy = np.asarray(image) + random.normal(0, 25, (_SIDE, _SIDE, 3))
-        _save(Image.fromarray(noisy.clip(0, 255).astype(np.uint8)), folder, letter, index)
-
-
-def _save(image: Image.Image, folder: Path, label: str, number: int) -> None:
-    path = folder / label / f"{number:04}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(path)
-
-
-_DATA = {"digits": _digits, "letters": _letters}
 
 
 def _print(work: Path, given: argparse.Namespace) -> None:
