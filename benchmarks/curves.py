@@ -101,7 +101,18 @@ def _record(data: str, images: int, side: int) -> list[dict[str, object]]:
         (folder / "space.yaml").write_text(_SPACE)
         store = f"sqlite:///{folder / 'mlflow.db'}"
         ours = os.environ | {"MLFLOW_TRACKING_URI": store, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())}
-        command = [sys.executable, "-m", "tlcompare", "sweep", "--space", "space.yaml", "--name", "s", "--data", data]
+        command = [
+            sys.executable,
+            "-m",
+            "tlcompare",
+            "sweep",
+            "--space",
+            "space.yaml",
+            "--name",
+            "s",
+            "--data",
+            str(folder / data),
+        ]
         command += ["--epochs", str(_EPOCHS), "--image-size", str(side), "--threads", "1", "--augment", "none"]
         command += ["--pruner", "off", "--log-models", "none"]
         points = 0
