@@ -8,8 +8,8 @@ from tlcompare.evidence.contenders import in_common, paired
 from tlcompare.evidence.gathered import Evidence
 from tlcompare.evidence.looks import looks_to
 from tlcompare.evidence.pick import pick
-from tlcompare.evidence.questions import OPEN, Questions
-from tlcompare.evidence.race import leader, race_of
+from tlcompare.evidence.questions import BETTER, OPEN, Questions
+from tlcompare.evidence.race import course, leader, race_of
 from tlcompare.evidence.verdicts import claims_of
 from tlcompare.report.decision import sentences
 
@@ -57,6 +57,19 @@ def test_the_answers_of_a_race_are_its_claims(settled):
     near = settled[1]
     assert claims.not_worse(near, settled[0], 0.05)
     assert not claims.not_worse(settled[3], settled[0], 0.05)
+
+
+def test_a_race_can_be_gone_through_again_look_by_look(settled):
+    steps = course(ASKED, settled)
+    assert steps[0].wanted == {"deep": 6, "frozen": 6}
+    assert steps[0].worth.seen is None
+    assert steps[1].worth.verdict == BETTER
+    assert steps[1].wanted == {"near": 6, "poor": 6}
+    last = race_of(ASKED, settled).standing
+    assert {a.contender: a.verdict for a in steps[-1].rivals} == {a.contender: a.verdict for a in last.rivals}
+    assert not steps[-1].wanted
+    short = course(ASKED, [c for c in settled if c.strategy in ("deep", "frozen")])
+    assert short == steps[:2], "no further than there are seeds"
 
 
 def test_a_cheaper_one_that_is_as_good_is_picked_within_the_margin_of_the_race_alone(settled):

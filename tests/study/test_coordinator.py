@@ -16,7 +16,7 @@ from tests.study.played import Paper, Played, silent
 from tests.study.test_search import search
 from tlcompare.config import RunConfig
 from tlcompare.engines.jobs import Job
-from tlcompare.study.clock import Clock
+from tlcompare.study.clock import ENOUGH_EXPLORED, Clock
 from tlcompare.study.coordinator import Coordinator
 from tlcompare.study.ledger import Ledger
 from tlcompare.study.objective import make_objectives
@@ -56,12 +56,17 @@ class Sweep:
         self.studies.create("s", definition, objectives)
         self.runs = Paper()
 
-    def coordinator(self, view=None):
+    def coordinator(self, view=None, clock=None):
         study = self.studies.load("s")
         study.pruner = make_pruner("median", EPOCHS)
         model = "efficientnet_lite0"
         trials = Trials(
-            Ledger(self.studies, study, self.plan.objectives), self.plan, {model: "fp32"}, {model: ()}, print, Clock()
+            Ledger(self.studies, study, self.plan.objectives),
+            self.plan,
+            {model: "fp32"},
+            {model: ()},
+            print,
+            clock or Clock(),
         )
         return Coordinator(trials, self.runs, view or silent())
 
@@ -384,3 +389,46 @@ def test_an_end_is_told_once(work):
     source.ended = lambda job, outcome: (told.append(job.number), ended(job, outcome))
     coordinator.run(Played(curve, slots=3, runs=work.runs, lost=lambda job: job.number == 2), "played")
     assert sorted(told) == list(range(work.total))
+
+
+@pytest.fixture
+def played_time(monkeypatch):
+    """An engine whose epochs take ten seconds, and the runs that it fills."""
+    runs = Paper()
+    engine = Played(curve, runs=runs)
+    monkeypatch.setattr("time.monotonic", lambda: 10 * engine.clock)
+    return engine, runs
+
+
+def test_no_seed_begins_that_could_not_end_in_time(played_time):
+    engine, runs = played_time
+    configs = [RunConfig(seed=seed, epochs=6) for seed in range(20)]
+    clock = Clock(1000)
+    with clock.stage("confirming"):
+        source = Replicates(configs, 0, {RunConfig().model: ()}, (), clock)
+        assert Coordinator(source, runs, silent()).run(engine, "played") == "the time is over"
+    assert {r.status for r in runs.all()} == {"FINISHED"}
+    assert source.done() == 14, "a fifteenth would have ended at 900 s, when none of that is left"
+    assert clock.taken == {"confirming": 840}
+
+
+def test_what_takes_too_long_ends_with_its_epoch(played_time):
+    engine, runs = played_time
+    clock = Clock(1000)
+    with clock.stage("confirming"):
+        source = Replicates([RunConfig(epochs=200)], 0, {RunConfig().model: ()}, (), clock)
+        Coordinator(source, runs, silent()).run(engine, "played")
+    (run,) = runs.all()
+    assert (run.tags["tlcompare.state"], source.done()) == ("pruned", 0)
+    assert clock.taken == {"confirming": 900}
+
+
+def test_no_trial_begins_after_half_of_the_time(tmp_path, lite, monkeypatch):
+    work = Sweep(tmp_path, lite)
+    engine = Played(curve, runs=work.runs)
+    monkeypatch.setattr("time.monotonic", lambda: 10 * engine.clock)
+    clock = Clock(30 * EPOCHS)
+    with clock.stage("exploring"):
+        coordinator = work.coordinator(clock=clock)
+        assert coordinator.run(engine, "played") == ENOUGH_EXPLORED
+    assert len(work.runs.all()) == 2, "the second began before half of the time was over"
