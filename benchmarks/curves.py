@@ -30,7 +30,6 @@ from numpy.typing import NDArray
 from benchmarks.images import DATA
 
 _EPOCHS, _SEEDS, _TRIALS, _GOOD = 9, 3, 40, 0.005
-_RUNGS = (1, 3, 9)
 _SPACE = """
 about: Depths and learning rates, all of them.
 sampler: grid
@@ -228,31 +227,31 @@ def _first_epoch(keep: int) -> Scheduler:
     return scheduler
 
 
-def _rungs(eta: int, by_loss: bool = False, ties: float = 0.0) -> Scheduler:
+def _rungs(eta: int, at: Sequence[int] = (1, 3, _EPOCHS), by_loss: bool = False) -> Scheduler:
     """Successive halving that promotes and resumes (ASHA, arXiv 1810.05934): whenever one of `eta` at a rung has not
     been promoted, the best of them is, else the next trial begins; at the end, what is promotable still is.
 
     Args:
         eta: one of so many is promoted.
+        at: after how many epochs.
         by_loss: rank by validation loss instead of accuracy.
-        ties: what is this little behind the last that is promoted is promoted too; of the ranked value.
     """
 
     def value(trial: Trial, epochs: int) -> float:
         return -float(trial.loss[epochs - 1]) if by_loss else float(trial.best[epochs - 1])
 
     def scheduler(trials: Sequence[Trial]) -> Iterator[Step]:
-        rungs: list[dict[int, float]] = [{} for _ in _RUNGS]
-        promoted: list[set[int]] = [set() for _ in _RUNGS]
+        rungs: list[dict[int, float]] = [{} for _ in at]
+        promoted: list[set[int]] = [set() for _ in at]
         waiting = list(range(len(trials)))
 
         def promotable() -> tuple[int, int] | None:
-            for rung in reversed(range(len(_RUNGS) - 1)):
+            for rung in reversed(range(len(at) - 1)):
                 ranked = sorted(rungs[rung].values(), reverse=True)
                 count = len(ranked) // eta
                 if not count:
                     continue
-                among = [p for p, v in rungs[rung].items() if v >= ranked[count - 1] - ties and p not in promoted[rung]]
+                among = [p for p, v in rungs[rung].items() if v >= ranked[count - 1] and p not in promoted[rung]]
                 if among:
                     return rung, max(among, key=rungs[rung].__getitem__)
             return None
@@ -264,9 +263,9 @@ def _rungs(eta: int, by_loss: bool = False, ties: float = 0.0) -> Scheduler:
             rung, place = found if found else (-1, waiting.pop(0))
             if found:
                 promoted[rung].add(place)
-            epochs = _RUNGS[rung + 1] if place else _EPOCHS
+            epochs = at[rung + 1] if place else _EPOCHS
             yield place, epochs
-            rungs[_RUNGS.index(epochs)][place] = value(trials[place], epochs)
+            rungs[at.index(epochs)][place] = value(trials[place], epochs)
 
     return scheduler
 
@@ -277,11 +276,14 @@ _SCHEDULERS: dict[str, Scheduler] = {
     "Optuna's Hyperband": _pruned(lambda: optuna.pruners.HyperbandPruner(1, _EPOCHS, 3)),
     "one epoch, then the best 5": _first_epoch(5),
     "one epoch, then the best 10": _first_epoch(10),
-    "rungs": _rungs(3),
-    "rungs, ties of a point": _rungs(3, ties=0.01),
-    "rungs by loss": _rungs(3, by_loss=True),
-    "rungs, one in two": _rungs(2),
-    "rungs by loss, one in two": _rungs(2, by_loss=True),
+    "rungs 1-3-9": _rungs(3),
+    "rungs 1-3-9 by loss": _rungs(3, by_loss=True),
+    "rungs 1-3-9 by loss, one in two": _rungs(2, by_loss=True),
+    "rungs 2-4-9 by loss": _rungs(3, (2, 4, _EPOCHS), by_loss=True),
+    "rungs 2-4-9 by loss, one in two": _rungs(2, (2, 4, _EPOCHS), by_loss=True),
+    "rungs 3-9 by loss": _rungs(3, (3, _EPOCHS), by_loss=True),
+    "rungs 3-9 by accuracy": _rungs(3, (3, _EPOCHS)),
+    "rungs 3-6-9 by loss, one in two": _rungs(2, (3, 6, _EPOCHS), by_loss=True),
 }
 
 
