@@ -130,7 +130,7 @@ def _runs(store: str) -> list[dict[str, object]]:
     found = []
     for run in trials_of(sweep_run("s").run_id):
         curves = {"accuracy": "val/epoch_accuracy", "loss": "val/epoch_loss", "seconds": "cost/epoch_seconds"}
-        values = {name: list(history_of(run, metric).values()) for name, metric in curves.items()}
+        values = {name: [round(v, 5) for v in history_of(run, m).values()] for name, m in curves.items()}
         label = f"{run.params['strategy']} lr {run.params['lr']}"
         found.append({"label": label, "seed": int(run.params["seed"]), **values})
     return found

@@ -26,19 +26,17 @@ def write_letters(folder: Path, images: int) -> None:
     import matplotlib as mpl
 
     random = np.random.default_rng(0)
-    fonts = [
-        f
-        for f in sorted(Path(mpl.get_data_path(), "fonts/ttf").glob("*.ttf"))
-        if "DejaVu" in f.name or "STIXGen" in f.name
-    ]
+    shipped = sorted(Path(mpl.get_data_path(), "fonts/ttf").glob("*.ttf"))
+    fonts = [font for font in shipped if font.name.startswith(("DejaVu", "STIXGen"))]
     for index in range(images):
         letter = _LETTERS[index % len(_LETTERS)]
-        ground, ink = (tuple(map(int, random.integers(0, 256, 3))) for _ in range(2))
+        colour = random.integers(0, 256, 3)
+        ground, ink = (tuple(map(int, c)) for c in (colour, (colour + random.integers(90, 166, 3)) % 256))
         image = Image.new("RGB", (SIDE, SIDE), ground)
-        font = ImageFont.truetype(fonts[random.integers(len(fonts))], int(random.integers(24, 48)))
+        font = ImageFont.truetype(fonts[random.integers(len(fonts))], int(random.integers(36, 56)))
         ImageDraw.Draw(image).text((SIDE / 2, SIDE / 2), letter, ink, font, anchor="mm")
-        image = image.rotate(float(random.uniform(-40, 40)), Image.Resampling.BICUBIC, fillcolor=ground)
-        noisy = np.asarray(image) + random.normal(0, 25, (SIDE, SIDE, 3))
+        image = image.rotate(float(random.uniform(-15, 15)), Image.Resampling.BICUBIC, fillcolor=ground)
+        noisy = np.asarray(image) + random.normal(0, 12, (SIDE, SIDE, 3))
         _save(Image.fromarray(noisy.clip(0, 255).astype(np.uint8)), folder, letter, index)
 
 
