@@ -218,10 +218,11 @@ def test_the_commands_of_the_readme_are_commands():
     for name, *arguments in ours:
         assert main.commands[name].make_context(name, arguments)
     projects = [shlex.split(line) for line in lines if line.startswith("mlflow run")]
-    assert len(projects) == 4
+    assert len(projects) == 5
     for command in projects:
         parameters = [command[i + 1].partition("=")[0] for i, word in enumerate(command) if word == "-P"]
-        options = main.commands["sweep" if "-e" in command else "train"].params
+        entry = command[command.index("-e") + 1] if "-e" in command else "train"
+        options = main.commands[entry].params
         assert {f"--{name}" for name in parameters} <= {spelling for o in options for spelling in o.opts}
     makefile = (ROOT / "Makefile").read_text()
     targets = [line.split()[1] for line in lines if line.startswith("make ")]
