@@ -8,8 +8,7 @@ import time
 
 import click
 
-from tlcompare.cli.options import JOBS, SWITCH, either_spelling, fixing_options, listed, percent, seconds
-from tlcompare.config import resolve
+from tlcompare.cli.options import JOBS, SWITCH, either_spelling, fixed_by, fixing_options, listed, percent, seconds
 
 
 @click.command()
@@ -90,18 +89,8 @@ def decide(
     tlcompare decide --data photos/ --model resnet50 --space depth --budget 2h --keep-sealed
     """
     began = time.monotonic()
-    options["patience"] = options.pop("epoch_patience")
-    fixed = {option: value for option, value in options.items() if value is not None}
+    fixed = fixed_by(options, space)
     limits = {"trials": trials, "patience": patience, "jobs": jobs}
-
-    from tlcompare.data.sources import require_known
-    from tlcompare.study.space import read_space
-
-    if space is not None:
-        read_space(space)
-    require_known(resolve(fixed).data)
-    if sys.stderr.isatty():
-        click.echo("loading torch, Optuna and MLflow", err=True)
 
     from tlcompare.decide import decide as run_decide
     from tlcompare.decide import foresee

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
 from typing import Any, TypeVar
 
 import click
 
-from tlcompare.config import RECIPE, RunConfig, describe, flag, takes
+from tlcompare.config import RECIPE, RunConfig, describe, flag, resolve, takes
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -83,6 +84,25 @@ def fixing_options(command: Command) -> Command:
         spelled = "epoch_patience" if name == "patience" else name
         command = _run_option(option_field, spelled, shown)(command)
     return command
+
+
+def fixed_by(options: dict[str, str | None], space: str | None) -> dict[str, str]:
+    """What `fixing_options` were given, by the names of RunConfig; what is quick to check is, before torch is loaded.
+
+    Raises:
+        UserError: an option, the space or the data cannot be.
+    """
+    from tlcompare.data.sources import require_known
+    from tlcompare.study.space import read_space
+
+    named = {"patience" if name == "epoch_patience" else name: value for name, value in options.items()}
+    fixed = {name: value for name, value in named.items() if value is not None}
+    if space is not None:
+        read_space(space)
+    require_known(resolve(fixed).data)
+    if sys.stderr.isatty():
+        click.echo("loading torch, Optuna and MLflow", err=True)
+    return fixed
 
 
 def _run_option(option_field: Field[Any], spelled: str, shown: str) -> Callable[[Command], Command]:

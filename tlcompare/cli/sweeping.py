@@ -6,8 +6,17 @@ import sys
 
 import click
 
-from tlcompare.cli.options import JOBS, MOVED, SWITCH, either_spelling, fixing_options, listed, percent, seconds
-from tlcompare.config import resolve
+from tlcompare.cli.options import (
+    JOBS,
+    MOVED,
+    SWITCH,
+    either_spelling,
+    fixed_by,
+    fixing_options,
+    listed,
+    percent,
+    seconds,
+)
 from tlcompare.errors import ConfigError
 from tlcompare.files import expanded
 from tlcompare.study.space import SAMPLERS
@@ -121,18 +130,8 @@ def sweep(
     tlcompare sweep --name default-1                            (go on with an interrupted one)
     tlcompare sweep --space surgical --dry-run                  (what would be tried, and what it would cost)
     """
-    options["patience"] = options.pop("epoch_patience")
-    fixed = {name: value for name, value in options.items() if value is not None}
+    fixed = fixed_by(options, space)
     limits = {"trials": trials, "timeout": timeout, "patience": patience, "jobs": jobs, "log_models": log_models}
-
-    from tlcompare.data.sources import require_known
-    from tlcompare.study.space import read_space
-
-    if space is not None:
-        read_space(space)
-    require_known(resolve(fixed).data)
-    if sys.stderr.isatty():
-        click.echo("loading torch, Optuna and MLflow", err=True)
 
     from tlcompare.study.planning import Request
 
