@@ -8,7 +8,17 @@ import time
 
 import click
 
-from tlcompare.cli.options import JOBS, SWITCH, either_spelling, fixed_by, fixing_options, listed, percent, seconds
+from tlcompare.cli.options import (
+    JOBS,
+    SWITCH,
+    either_spelling,
+    fixed_by,
+    fixing_options,
+    percent,
+    seconds,
+    space_options,
+    storage_option,
+)
 
 
 @click.command()
@@ -16,15 +26,7 @@ from tlcompare.cli.options import JOBS, SWITCH, either_spelling, fixed_by, fixin
     "--budget", metavar="TIME", callback=seconds, help="Time it may take in all: 90s, 30m, 2h. [default: no limit]"
 )
 @either_spelling("--name", help="Name of the decision; an existing one goes on. [default: decide and a number]")
-@either_spelling("--space", metavar="NAME|FILE", help="What may be tried: see `tlcompare spaces`. [default: default]")
-@either_spelling(
-    "--model",
-    "models",
-    multiple=True,
-    callback=listed,
-    help="Backbone; repeat it, or use commas. "
-    "[default: those of the space; where their weights cannot be had, efficientnet_lite0]",
-)
+@space_options
 @either_spelling("--trials", type=click.IntRange(1, 100_000), help="Trials to explore with at most. [default: 40]")
 @either_spelling(
     "--patience",
@@ -44,12 +46,7 @@ from tlcompare.cli.options import JOBS, SWITCH, either_spelling, fixed_by, fixin
 @either_spelling(
     "--jobs", type=JOBS, metavar="N|auto", help="Runs at a time, each in a process of its own. [default: 1]"
 )
-@either_spelling(
-    "--storage",
-    metavar="URL",
-    envvar="TLCOMPARE_STORAGE",
-    help="Optuna storage of the study. [default: TLCOMPARE_STORAGE, else sqlite:///optuna.db]",
-)
+@storage_option
 @either_spelling("--output", "-o", type=click.Path(dir_okay=False), help="File of the report. [default: NAME.html]")
 @either_spelling("--json", "as_json", **SWITCH, help="Print JSON.")
 @either_spelling("--dry-run", **SWITCH, help="Check everything, and print what would be tried and what it would take.")

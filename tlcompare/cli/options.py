@@ -125,6 +125,28 @@ def listed(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
     return tuple(dict.fromkeys(v.strip() for text in values for v in text.split(",") if v.strip()))
 
 
+def space_options(command: Command) -> Command:
+    """What may be tried, with which backbones."""
+    model = either_spelling(
+        "--model",
+        "models",
+        multiple=True,
+        callback=listed,
+        help="Backbone; repeat it, or use commas. "
+        "[default: those of the space; where their weights cannot be had, efficientnet_lite0]",
+    )
+    about = "What may be tried: see `tlcompare spaces`. [default: default]"
+    return either_spelling("--space", metavar="NAME|FILE", help=about)(model(command))
+
+
+storage_option = either_spelling(
+    "--storage",
+    metavar="URL",
+    envvar="TLCOMPARE_STORAGE",
+    help="Optuna storage of the study. [default: TLCOMPARE_STORAGE, else sqlite:///optuna.db]",
+)
+
+
 def seconds(ctx: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
     """`90`, `90s`, `30m` or `2h` in seconds."""
     if text is None:

@@ -16,6 +16,8 @@ from tlcompare.cli.options import (
     listed,
     percent,
     seconds,
+    space_options,
+    storage_option,
 )
 from tlcompare.errors import ConfigError
 from tlcompare.files import expanded
@@ -26,15 +28,7 @@ _TOP = 5
 
 @click.command()
 @either_spelling("--name", help="Name of the sweep; an existing one goes on. [default: the space and a number]")
-@either_spelling("--space", metavar="NAME|FILE", help="What may be tried: see `tlcompare spaces`. [default: default]")
-@either_spelling(
-    "--model",
-    "models",
-    multiple=True,
-    callback=listed,
-    help="Backbone; repeat it, or use commas. "
-    "[default: those of the space; where their weights cannot be had, efficientnet_lite0]",
-)
+@space_options
 @either_spelling(
     "--trials",
     type=click.IntRange(1, 100_000),
@@ -76,12 +70,7 @@ _TOP = 5
 @either_spelling(
     "--log-models", type=click.Choice(["all", "best", "none"]), help="Trials whose model is kept. [default: all]"
 )
-@either_spelling(
-    "--storage",
-    metavar="URL",
-    envvar="TLCOMPARE_STORAGE",
-    help="Optuna storage of the study. [default: TLCOMPARE_STORAGE, else sqlite:///optuna.db]",
-)
+@storage_option
 @either_spelling(
     "--probe",
     **SWITCH,

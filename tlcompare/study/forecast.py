@@ -24,18 +24,19 @@ class Times:
     other: float
 
 
-def times_of(plan: Plan) -> Times:
-    """What the training of a sweep takes that has no trial yet, as fast as this machine is now."""
+def times_of(plan: Plan, done: int = 0) -> Times:
+    """What the training of a sweep takes, of which so many trials are done, as fast as this machine is now."""
     prices = _prices(plan)
     trials = plan.limits.trials
     known = [c.config for n in range(trials) if (c := plan.candidate(n)) is not None]
-    seconds = {config: _seconds(config, plan, prices) for config in known}
-    heads = [s for config, s in seconds.items() if not plan.search.plan(config).parameters]
-    others = [s for config, s in seconds.items() if plan.search.plan(config).parameters]
-    more = [_seconds(c, plan, prices) for c in drawn(plan)] if trials > len(known) else []
+    seconds = [_seconds(config, plan, prices) for config in known]
+    trains = [bool(plan.search.plan(config).parameters) for config in known]
+    heads, others = ([s for s, t in zip(seconds, trains, strict=True) if t == kind] for kind in (False, True))
+    later = max(trials - max(len(known), done), 0)
+    more = [_seconds(config, plan, prices) for config in drawn(plan)] if later else []
     features = sum(price.features_seconds for price in prices.values())
-    later = (trials - len(known)) * _mean(more)
-    return Times(features + sum(seconds.values()) + later, _mean(heads), _mean([*others, *more]))
+    whole = features + sum(seconds[done:]) + later * _mean(more)
+    return Times(whole, _mean(heads), _mean([*others, *more]))
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -64,10 +65,9 @@ def forecast(request: Request, after: Callable[[Plan], Sequence[str]] = lambda p
     rows = [_row(number, config, plan, prices) for number, config in enumerate(coming, done)]
     later = max(trials - max(len(known), done), 0)
     others = drawn(plan) if later else []
-    seconds = sum(price.features_seconds for price in prices.values()) + sum(_seconds(c, plan, prices) for c in coming)
+    seconds = times_of(plan, done).trials
     megabytes = sum(_megabytes(c, plan) for c in coming)
     if others:
-        seconds += later * sum(_seconds(c, plan, prices) for c in others) / len(others)
         megabytes += later * sum(_megabytes(c, plan) for c in others) / len(others)
     objectives = ", ".join(f"{o.direction} {o.metric}" for o in plan.objectives)
     store = next(iter(plan.prepared.values())).store
