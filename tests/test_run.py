@@ -8,8 +8,8 @@ from tlcompare.errors import TrainingError
 from tlcompare.preparation import Workbench
 from tlcompare.run import train_child
 from tlcompare.study.planning import Quiet
-from tlcompare.tracking.runs import Pruned
 from tlcompare.training.checkpoints import Checkpoint
+from tlcompare.training.epochs import Pruned
 
 ENDINGS = {
     "finished": (None, False),

@@ -37,7 +37,7 @@ from tlcompare.tracking.sweeps import CHAMPION, SweepLog, crown, mark_picked
 from tlcompare.tracking.views import how_to_open, save_view
 
 _LEAST_SEEDS, _TOP = 6, 3
-_PATIENCE = 10
+_PATIENCE = 20
 """Trials without improvement after which exploring ends."""
 
 

@@ -22,9 +22,9 @@ from tlcompare.tracking.earlier import Earlier
 from tlcompare.tracking.log import GatheringLog
 from tlcompare.tracking.models import log_dataset, log_model, weights_here
 from tlcompare.tracking.record import final_metrics, log_end, log_epoch, log_predictions, log_start
-from tlcompare.tracking.runs import Pruned, free_run, open_run, ready
+from tlcompare.tracking.runs import CHECKPOINT, free_run, open_run, ready
 from tlcompare.training.checkpoints import Checkpoint
-from tlcompare.training.epochs import Epoch, Fitted
+from tlcompare.training.epochs import Epoch, Fitted, Paused, Pruned
 from tlcompare.training.evaluate import Scores, predict, score
 from tlcompare.training.fit import fit
 from tlcompare.training.heads import fit_head, vectors_fit
@@ -82,6 +82,7 @@ def train_child(
     keep_model: Callable[[Mapping[str, float]], bool],
     ahead: Sequence[RunConfig],
     kept: Sequence[str],
+    logged: int = 0,
 ) -> RunResult:
     """Train in an MLflow run that was made for it, as one of several runs of a process.
 
@@ -93,14 +94,15 @@ def train_child(
         keep_model: whether the model is worth keeping, from the final metrics.
         ahead: runs to come whose heads may train together with this one's.
         kept: the cuts, by their nodes, at which these runs keep features of this backbone.
+        logged: epochs that the run has already, from before it paused.
 
     Raises:
-        Pruned: as the reporter raised it.
+        Pruned, Paused: as the reporter raised it.
         UserError: what went wrong, also in the run.
     """
     with ExitStack() as after, open_run(config, run_id) as log:
         prepared = prepare(config, reporter, workbench)
-        return _train(log, prepared, reporter, workbench, after, keep_model, ahead, kept)
+        return _train(log, prepared, reporter, workbench, after, keep_model, ahead, kept, logged)
 
 
 @contextmanager
@@ -108,7 +110,7 @@ def _until_over(checkpoint: Checkpoint) -> Iterator[None]:
     """Delete the checkpoint when the block ends, unless it ends by what another attempt may go on from."""
     try:
         yield
-    except MemoryShortage:
+    except (MemoryShortage, Paused):
         raise
     except (Pruned, TrainingError):
         checkpoint.delete()
@@ -125,6 +127,7 @@ def _train(
     keep_model: Callable[[Mapping[str, float]], bool] = lambda metrics: True,
     ahead: Sequence[RunConfig] = (),
     kept: Sequence[str] | None = None,
+    logged: int = 0,
     drawn: bool = False,
 ) -> RunResult:
     """The part of a run that happens inside its MLflow run, its figures `drawn` or not; `after` is what happens once
@@ -155,7 +158,8 @@ def _train(
 
     def on_epoch(epoch: Epoch) -> None:
         stop_if_asked()
-        log_epoch(log, epoch)
+        if epoch.number > logged:
+            log_epoch(log, epoch)
         reporter.epoch(epoch)
 
     shared = prepared.shared
@@ -167,7 +171,11 @@ def _train(
         fitting = partial(fit_head, ahead=ahead, trained=workbench.heads)
     with enough_memory():
         reports = {"on_step": reporter.step, "on_epoch": on_epoch}
-        fitted = fitting(model, layers, plan, feed, split, config, compute, **reports)
+        try:
+            fitted = fitting(model, layers, plan, feed, split, config, compute, **reports)
+        except Paused:
+            log.tags({CHECKPOINT: checkpoint.name})
+            raise
     reporter.doing("scoring, and logging the model")
     probabilities = {"val": fitted.probabilities}
     if config.score_test:

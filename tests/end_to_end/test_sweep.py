@@ -18,6 +18,7 @@ from mlflow import MlflowClient
 from optuna.trial import TrialState
 
 from tests.end_to_end.conftest import FAST
+from tlcompare.files import cache_dir
 from tlcompare.study.studies import Studies
 
 pytestmark = pytest.mark.usefixtures("drawn_once")
@@ -279,6 +280,58 @@ def test_a_sweep_that_is_interrupted_cleans_up_and_goes_on(sweep, tlcompare, pho
     assert parent("s").info.status == "KILLED"
     sweep("--trials", 3, "--name", "s")
     assert_they_agree("s", 3)
+
+
+RUNGS = ["--pruner", "rungs", "--log-models", "none", "--epochs", 4, "--trials", 11]
+
+
+def epochs_of(run):
+    history = MlflowClient().get_metric_history(run.info.run_id, "val/epoch_loss")
+    return [m.step for m in history]
+
+
+def test_trials_pause_at_rungs_and_those_that_do_not_go_on_are_pruned_in_the_end(sweep, tlcompare, photos):
+    child = forked(lambda: tlcompare("sweep", *TINY, "--data", photos, *FAST, 2, *RUNGS, "--name", "s"))
+    wait_for_trials("s", 8)
+    os.kill(child, signal.SIGINT)
+    os.waitpid(child, 0)
+    paused = [r for r in children("s") if r.info.status == "SCHEDULED"]
+    assert paused
+    assert {r.data.tags["tlcompare.state"] for r in paused} == {"paused"}
+    assert paused[0].data.tags["tlcompare.reason"] == f"paused after epoch {epochs_of(paused[0])[-1]}"
+    kept = {file.name for file in (cache_dir() / "checkpoints").iterdir()}
+    assert {r.data.tags["tlcompare.checkpoint"] for r in paused} <= kept
+
+    result = sweep(*RUNGS, "--name", "s")
+    assert re.search(r"\d+ trials ended at a rung, \d+ were promoted to their end; \d+ epochs in all", result.stdout)
+    assert re.search(r"rank correlation of .*, of the \d+ that had their end in any case", result.stdout)
+    assert_they_agree("s", 11)
+    runs = children("s")
+    lengths = [len(epochs_of(r)) for r in runs]
+    assert [epochs_of(r) for r in runs] == [list(range(1, n + 1)) for n in lengths], "no epoch twice"
+    pruned = [r for r in runs if r.info.status == "KILLED"]
+    assert {(r.data.tags["tlcompare.state"], len(epochs_of(r)) in (1, 2)) for r in pruned} == {("pruned", True)}
+    assert lengths[:4] == [4, 4, 4, 4], "baselines"
+    assert f"{sum(lengths)} epochs in all" in result.stdout
+    assert not list((cache_dir() / "checkpoints").iterdir())
+    assert {t.state for t in study("s").trials} == {TrialState.COMPLETE, TrialState.PRUNED}
+
+
+@pytest.mark.slow
+def test_a_sweep_with_rungs_that_is_killed_has_the_same_promotions(sweep, tlcompare, photos):
+    command = ["sweep", *TINY, "--data", photos, *FAST, 2, *RUNGS, "--epochs", 9, "--trials", 16, "--name"]
+    for trials in (3, 6, 8, 11, 14):
+        child = forked(lambda: tlcompare(*command, "killed"))
+        wait_for_trials("killed", trials)
+        time.sleep(random.random())
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    told = tlcompare(*command, "killed").stdout
+    assert_they_agree("killed", 16)
+    whole = tlcompare(*command, "whole").stdout
+    assert chosen("killed") == chosen("whole")
+    assert [epochs_of(r) for r in children("killed")] == [epochs_of(r) for r in children("whole")]
+    assert re.findall("rungs .*", told) == re.findall("rungs .*", whole)
 
 
 def test_failed_baselines_are_tried_again_when_the_sweep_goes_on(sweep, tmp_path):

@@ -1,29 +1,34 @@
 """One contract for every engine; those that train do so with real runs."""
 
 import multiprocessing
+from dataclasses import replace
 
 import pytest
 from mlflow import MlflowClient
 
 from tests.study.played import Paper, Played
 from tlcompare.engines.choice import engine_for
-from tlcompare.engines.jobs import Job, keep_none
+from tlcompare.engines.jobs import Job, Stop, keep_none
 from tlcompare.preparation import Workbench
 from tlcompare.tracking.reading import runs_by_id
 
 
 class Hub:
-    """Hands out jobs and is told how they go. Trial 1 is pruned, trial 4 comes only when the others have ended, and the
-    worker of trial 3, if there is one, is killed once it is alone."""
+    """Hands out jobs and is told how they go. Trial 1 is pruned, trial 5 pauses once, trial 4 comes when all others
+    have ended, and the worker of trial 3, if there is one, is killed once it is alone."""
 
     def __init__(self, jobs):
         self.waiting = jobs
+        self.paused = []
         self.epochs = {}
         self.outcomes = {}
         self.running = self.most_at_once = self.asked = 0
 
     def next_job(self):
         self.asked += 1
+        if self.paused and not self.running:
+            self.running += 1
+            return self.paused.pop()
         if not self.waiting or (self.waiting[0].number == 4 and self.running):
             return None
         self.running += 1
@@ -42,16 +47,22 @@ class Hub:
             for process in multiprocessing.active_children():
                 process.kill()
                 process.join()
-        return "not promising" if job.number == 1 else ""
+        if epoch.number == 1 and job.logged == 0 and job.number in (1, 5):
+            return Stop("not promising", pauses=job.number == 5)
+        return None
 
     def ended(self, job, outcome):
+        self.running -= 1
+        if outcome.state == "paused":
+            self.paused.append(replace(job, logged=1))
+            return
         assert job.number not in self.outcomes
         self.outcomes[job.number] = outcome
-        self.running -= 1
 
 
 SMALL = {"model": "timm:test_resnet", "weights": "none", "epochs": 2}
-EACH = [{}, {"unfreeze": "layer4"}, {"weights": "gone.pth"}, {"epochs": 100, "unfreeze": "layer4"}, {}]
+DEEP = {"unfreeze": "layer4"}
+EACH = {0: {}, 1: DEEP, 2: {"weights": "gone.pth"}, 3: DEEP | {"epochs": 100}, 5: DEEP, 4: {}}
 
 
 def accuracy(config, epoch):
@@ -101,7 +112,7 @@ def test_an_engine_runs_prunes_and_survives(workplace, config, forked, make, slo
     engine, open_run = make()
     jobs = [
         Job(number, f"#{number}", config(**SMALL | options), run_id=open_run(), keep_model=keep_none)
-        for number, options in enumerate(EACH)
+        for number, options in EACH.items()
         if kills or number != 3
     ]
     count, numbers, ids = len(jobs), [job.number for job in jobs], [job.run_id for job in jobs]
@@ -109,13 +120,14 @@ def test_an_engine_runs_prunes_and_survives(workplace, config, forked, make, slo
     engine.run(hub.next_job, hub)
     assert not hub.waiting
     assert hub.most_at_once == slots
-    assert hub.asked <= 2 * count + slots
-    finished, pruned, failed, last = (hub.outcomes[n] for n in (0, 1, 2, 4))
-    assert (finished.state, last.state) == ("finished", "finished")
+    assert hub.asked <= 2 * (count + 1) + slots
+    finished, pruned, failed, last, paused = (hub.outcomes[n] for n in (0, 1, 2, 4, 5))
+    assert (finished.state, last.state, paused.state) == ("finished", "finished", "finished")
     assert 0 <= finished.metrics["val/accuracy"] <= 1
     assert hub.epochs[0] == hub.epochs[4] == [1, 2]
     assert (pruned.state, pruned.reason) == ("pruned", "not promising")
     assert hub.epochs[1] == [1]
+    assert hub.epochs[5] == [1, 1, 2], "told again, and gone on from there"
     assert failed.state == "failed"
     assert "no weights file" in failed.reason
     assert multiprocessing.active_children() == []
@@ -129,6 +141,11 @@ def test_an_engine_runs_prunes_and_survives(workplace, config, forked, make, slo
         assert [runs[n].tags["tlcompare.state"] for n in range(3)] == ["finished", "pruned", "failed"]
         assert runs[0].metrics["val/accuracy"] == finished.metrics["val/accuracy"]
         assert runs[1].tags["tlcompare.reason"] == "not promising"
+        client, run_id = MlflowClient(), runs[5].run_id
+        assert [m.step for m in client.get_metric_history(run_id, "val/epoch_loss")] == [1, 2]
+        assert len(client.get_run(run_id).inputs.dataset_inputs) == 1
+        assert runs[5].metrics["cost/backward_images"] == 2 * int(runs[5].params["train_images"])
+        assert runs[5].tags["tlcompare.state"] == "finished"
 
 
 @pytest.mark.parametrize("make", [*TRAINED, played(1)], ids=["in process", "two processes", "played"])

@@ -4,6 +4,7 @@ import heapq
 import io
 import itertools
 import uuid
+from collections import Counter
 from dataclasses import replace
 
 from rich.console import Console
@@ -34,8 +35,15 @@ class Paper:
         self.runs[run_id] = LoggedRun(run_id, name, "RUNNING", "", {}, {}, dict(tags))
         return run_id
 
+    def reopen(self, run_id):
+        there = self.runs.get(run_id)
+        if there is not None:
+            tags = {k: v for k, v in there.tags.items() if k not in ("tlcompare.state", "tlcompare.reason")}
+            self.runs[run_id] = replace(there, status="RUNNING", tags=tags)
+        return there is not None
+
     def end(self, run_id, state, reason, detail=""):
-        if self.runs[run_id].status in ("RUNNING", "FINISHED"):
+        if self.runs[run_id].status in ("RUNNING", "FINISHED", "SCHEDULED"):
             self._end(run_id, state, reason)
 
     def discard(self, run_id):
@@ -47,7 +55,7 @@ class Paper:
         self._end(job.run_id, state, "", metrics=metrics, params=params)
 
     def _end(self, run_id, state, reason, **logged):
-        status = {"finished": "FINISHED", "failed": "FAILED"}.get(state, "KILLED")
+        status = {"finished": "FINISHED", "failed": "FAILED", "paused": "SCHEDULED"}.get(state, "KILLED")
         tags = {**self.runs[run_id].tags, "tlcompare.state": state, "tlcompare.reason": reason}
         self.runs[run_id] = replace(self.runs[run_id], status=status, tags=tags, **logged)
 
@@ -73,6 +81,7 @@ class Played:
         self.asked = 0
         self.most_at_once = 0
         self.played = []
+        self.epochs = Counter()
 
     def run(self, next_job, watch):
         coming, order = [], itertools.count()
@@ -82,7 +91,7 @@ class Played:
                 if (job := next_job()) is None:
                     break
                 self.played.append((job.number, job.config))
-                heapq.heappush(coming, (self.clock + 1, next(order), 1, job))
+                heapq.heappush(coming, (self.clock + 1, next(order), 1 + job.logged, job))
             self.most_at_once = max(self.most_at_once, len(coming))
             if not coming:
                 return
@@ -101,12 +110,17 @@ class Played:
         except ArithmeticError as e:
             return job, Outcome("failed", reason=str(e))
         self.happens("epoch", job)
-        reason = watch.epoch(job, Epoch(number, 1.0, 0.5, 1.0 - accuracy, accuracy, 0.0, 0.0, 1.0))
+        self.epochs[job.number, number] += 1
+        if number == 1 + job.logged:
+            for earlier in range(1, number):
+                _tell(watch, job, earlier, self.accuracy(job.config, earlier))
+        stop = _tell(watch, job, number, accuracy)
         if self.lost(job):
             return job, Outcome("failed", reason="its process was lost", lost=True)
-        if reason:
-            self._leave(job, "pruned", {})
-            return job, Outcome("pruned", reason=reason)
+        if stop:
+            state = "paused" if stop.pauses else "pruned"
+            self._leave(job, state, {})
+            return job, Outcome(state, reason=stop.reason)
         if number < job.config.epochs:
             heapq.heappush(coming, (self.clock + 1, next(order), number + 1, job))
             return None
@@ -117,3 +131,7 @@ class Played:
     def _leave(self, job, state, metrics):
         if self.runs is not None:
             self.runs.finish(job, state, metrics)
+
+
+def _tell(watch, job, number, accuracy):
+    return watch.epoch(job, Epoch(number, 1.0, 0.5, 1.0 - accuracy, accuracy, 0.0, 0.0, 1.0))

@@ -57,9 +57,9 @@ _TOP = 5
 )
 @either_spelling(
     "--pruner",
-    type=click.Choice(["median", "hyperband", "off"]),
-    help="Which trials end early; baselines never do. "
-    "[default: median; off with several objectives, and for grids and lists]",
+    type=click.Choice(["rungs", "median", "hyperband", "off"]),
+    help="Which trials end early; with rungs they pause, and go on once they are among the best. Baselines never do. "
+    "[default: rungs; off with several objectives, and for grids and lists]",
 )
 @either_spelling(
     "--jobs",

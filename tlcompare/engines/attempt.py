@@ -11,8 +11,7 @@ from tlcompare.machine.memory import device_lost
 from tlcompare.machine.signals import stop_if_asked
 from tlcompare.preparation import Workbench
 from tlcompare.run import train_child
-from tlcompare.tracking.runs import Pruned
-from tlcompare.training.epochs import Epoch
+from tlcompare.training.epochs import Epoch, Paused, Pruned
 
 
 def attempt(job: Job, watch: Watch, workbench: Workbench) -> Outcome:
@@ -23,10 +22,12 @@ def attempt(job: Job, watch: Watch, workbench: Workbench) -> Outcome:
     """
     try:
         result = train_child(
-            job.config, job.run_id, _Reporter(job, watch), workbench, job.keep_model, job.ahead, job.kept
+            job.config, job.run_id, _Reporter(job, watch), workbench, job.keep_model, job.ahead, job.kept, job.logged
         )
     except Pruned as e:
         return Outcome("pruned", reason=str(e))
+    except Paused as e:
+        return Outcome("paused", reason=str(e))
     except Exception as e:
         stop_if_asked()  # a signal in the middle of a write to MLflow makes what follows fail
         known = isinstance(e, UserError)
@@ -56,5 +57,5 @@ class _Reporter:
         self._watch.progress(self._job, f"epoch {epoch}/{epochs}", (epoch - 1 + step / steps) / epochs)
 
     def epoch(self, epoch: Epoch) -> None:
-        if reason := self._watch.epoch(self._job, epoch):
-            raise Pruned(reason)
+        if stop := self._watch.epoch(self._job, epoch):
+            raise (Paused if stop.pauses else Pruned)(stop.reason)

@@ -35,6 +35,7 @@ class Job:
         keep_model: from its final metrics, whether its model is kept; goes to where the job runs, so it can be pickled.
         ahead: configurations of jobs to come whose heads may train together with this one's.
         kept: the cuts, by their nodes, at which features of the backbone are kept.
+        logged: of a job that was paused, the epochs that its run has already.
     """
 
     number: int
@@ -46,6 +47,15 @@ class Job:
     keep_model: Callable[[Metrics], bool] = keep_all
     ahead: tuple[RunConfig, ...] = ()
     kept: tuple[str, ...] = ()
+    logged: int = 0
+
+
+@dataclass(frozen=True)
+class Stop:
+    """That a job is to end after an epoch, and why; or to pause, so that it can go on from there later."""
+
+    reason: str
+    pauses: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,9 +63,9 @@ class Outcome:
     """How a job ended.
 
     Attributes:
-        state: finished, pruned or failed.
+        state: finished, pruned, paused or failed.
         metrics: the final metrics, of a finished job.
-        reason: why it failed or was pruned.
+        reason: why it failed, was pruned or paused.
         detail: the traceback of a failure that is no user's mistake.
         lost: whether it failed because its process or device was lost, so that it may go well another time; nothing
             else can run in that process.
@@ -75,8 +85,8 @@ class Watch(Protocol):
 
     def progress(self, job: Job, what: str, share: float | None) -> None: ...
 
-    def epoch(self, job: Job, epoch: Epoch) -> str:
-        """An epoch is done. Returns why the job should end now, or nothing."""
+    def epoch(self, job: Job, epoch: Epoch) -> Stop | None:
+        """An epoch is done. Returns whether the job should end now, and how."""
 
     def ended(self, job: Job, outcome: Outcome) -> None: ...
 

@@ -14,7 +14,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from tlcompare.engines.attempt import attempt
-from tlcompare.engines.jobs import Job, NextJob, Outcome, Watch
+from tlcompare.engines.jobs import Job, NextJob, Outcome, Stop, Watch
 from tlcompare.machine.signals import undisturbed
 from tlcompare.preparation import Workbench
 from tlcompare.tracking.models import weights_here
@@ -114,7 +114,7 @@ def _in_mlflow(job: Job) -> Outcome | None:
     send(job.run_id)
     run = logged(job.run_id)
     state, reason = run.tags.get("tlcompare.state"), run.tags.get("tlcompare.reason", "")
-    if run.status == "RUNNING" or state not in ("finished", "pruned"):
+    if run.status == "RUNNING" or state not in ("finished", "pruned", "paused"):
         return None
     return Outcome(state, metrics=run.metrics, reason=reason)
 
@@ -171,9 +171,9 @@ class _Remote:
     def progress(self, job: Job, what: str, share: float | None) -> None:
         self.send("progress", what, share)
 
-    def epoch(self, job: Job, epoch: Epoch) -> str:
+    def epoch(self, job: Job, epoch: Epoch) -> Stop | None:
         self.send("epoch", epoch)
-        answer: str = self._connection.recv()
+        answer: Stop | None = self._connection.recv()
         return answer
 
     def ended(self, job: Job, outcome: Outcome) -> None:

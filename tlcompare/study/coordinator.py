@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from tlcompare.engines.jobs import Engine, Job, Outcome
+from tlcompare.engines.jobs import Engine, Job, Outcome, Stop
 from tlcompare.machine.signals import is_interruption, stop_if_asked
 from tlcompare.study.source import NotNow, Over, Source
 from tlcompare.study.view import View
@@ -84,7 +84,10 @@ class Coordinator:
             if not self._running:
                 raise RuntimeError(f"a source of {self._source.noun} waits for one to end, and none is running")
             return None
-        job = replace(answer, run_id=self._runs.open(answer.run_name, answer.tags))
+        if answer.run_id and self._runs.reopen(answer.run_id):
+            job = answer
+        else:
+            job = replace(answer, run_id=self._runs.open(answer.run_name, answer.tags), logged=0)
         self._source.opened(job)
         self._running.add(job.number)
         self._view.started(job)
@@ -98,7 +101,7 @@ class Coordinator:
     def progress(self, job: Job, what: str, share: float | None) -> None:
         self._view.progress(job, what, share)
 
-    def epoch(self, job: Job, epoch: Epoch) -> str:
+    def epoch(self, job: Job, epoch: Epoch) -> Stop | None:
         self._view.epoch(job, epoch)
         return self._source.epoch(job, epoch)
 
@@ -127,7 +130,7 @@ class Coordinator:
     def _shown(self, outcome: Outcome) -> str:
         if outcome.state == "finished":
             return self._source.result(outcome)
-        return f"FAILED: {outcome.reason}" if outcome.state == "failed" else "pruned"
+        return {"failed": f"FAILED: {outcome.reason}", "paused": outcome.reason}.get(outcome.state, "pruned")
 
     def _count(self, job: Job, outcome: Outcome) -> None:
         """Count failures in a row; what comes once they were too many no longer changes the verdict."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from tlcompare.engines.jobs import Metrics, Outcome
 from tlcompare.study.objective import Objective, front
-from tlcompare.study.studies import Studies, put_back, running, tell, usable
+from tlcompare.study.rungs import Climb, attribute, climb_of, paused
+from tlcompare.study.studies import Studies, begin, put_back, running, set_attribute, tell, usable
 from tlcompare.tracking.reading import LoggedRun
+from tlcompare.tracking.runs import CHECKPOINT
+from tlcompare.tracking.sweeps import Runs
+from tlcompare.training.checkpoints import delete_checkpoints
 
 RUN = "run_id"
 """Where a trial in Optuna has the id of its run in MLflow."""
@@ -44,8 +48,10 @@ class Ledger:
             return self.study.get_trials(deepcopy=False)
 
     def done(self) -> int:
-        """How many trials have an outcome."""
-        return sum(t.state in _DONE and KNOWN in t.user_attrs for t in self.trials())
+        """How many trials have an outcome, or wait at a rung."""
+        trials = self.trials()
+        waiting = paused(trials)
+        return sum(KNOWN in t.user_attrs and (t.state in _DONE or t.number in waiting) for t in trials)
 
     def best_trials(self) -> list[FrozenTrial]:
         """The finished trials that no other dominates, of those whose runs MLflow has."""
@@ -69,6 +75,32 @@ class Ledger:
         """Tell how a trial ended."""
         tell(self.study, number, outcome.state, self._values(outcome.metrics))
 
+    def pause(self, number: int) -> None:
+        """Let a trial that was running wait at its rung."""
+        trial = self.trials()[number]
+        climb = climb_of(trial)
+        assert climb is not None
+        self.climb(number, replace(climb, paused=True))
+        put_back(self.studies, trial)
+
+    def climb(self, number: int, climb: Climb) -> None:
+        """Write down how far a trial is."""
+        set_attribute(self.studies, self.trials()[number], *attribute(climb))
+
+    def end_paused(self, runs: Runs) -> None:
+        """No trial that waits at a rung will go on: each ends as pruned, and its checkpoint goes."""
+        trials = self.trials()
+        waiting = paused(trials)
+        there = {run.run_id: run for run in runs.all()} if waiting else {}
+        for number in sorted(waiting):
+            run_id = trials[number].user_attrs.get(RUN, "")
+            if run_id in there:
+                reached = trials[number].last_step
+                runs.end(run_id, "pruned", f"not among the best after epoch {reached}")
+            begin(self.studies, trials[number])
+            tell(self.study, number, "pruned", None)
+        delete_checkpoints({run.tags[CHECKPOINT] for run in there.values() if CHECKPOINT in run.tags})
+
     def again(self, number: int) -> None:
         """Let a trial wait to be run again, with the parameters it has."""
         put_back(self.studies, self.trials()[number])
@@ -77,7 +109,7 @@ class Ledger:
         """No trial is left running: what has ended in MLflow is told, what has not waits to be run again.
 
         Returns:
-            The runs of trials that have an outcome, by their ids.
+            The runs of trials that have an outcome or wait at a rung, by their ids.
         """
         by_id = {run.run_id: run for run in runs}
         with usable(self.studies.url):
@@ -87,9 +119,13 @@ class Ledger:
                 values = self._values(run.metrics) if run and state == "finished" else []
                 if state in ("pruned", "failed") or (values and all(map(math.isfinite, values))):
                     tell(self.study, trial.number, state, values)
+                elif state == "paused":
+                    self.pause(trial.number)
                 else:
                     put_back(self.studies, trial)
-        settled = {t.user_attrs[RUN] for t in self.trials() if t.state in _DONE and RUN in t.user_attrs}
+        trials = self.trials()
+        known = [t for t in trials if t.state in _DONE or t.number in paused(trials)]
+        settled = {t.user_attrs[RUN] for t in known if RUN in t.user_attrs}
         with usable(self.studies.url):
             if (deleted := sorted(settled - set(by_id))) != self.deleted():
                 self.study.set_user_attr(_DELETED, deleted)

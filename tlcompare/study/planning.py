@@ -278,7 +278,7 @@ def _pruner(request: Request, objectives: tuple[Objective, ...], enumerated: boo
             "val/accuracy or val/log_loss",
             "Take --pruner off.",
         )
-    return request.pruner or ("median" if possible and not enumerated else "off")
+    return request.pruner or ("rungs" if possible and not enumerated else "off")
 
 
 def _at_hand(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from tlcompare.config import RunConfig
-from tlcompare.engines.jobs import Job, Outcome
+from tlcompare.engines.jobs import Job, Outcome, Stop
 from tlcompare.study.clock import SEEDS, Clock
 from tlcompare.study.source import Over
 from tlcompare.tracking.reading import LoggedRun
@@ -68,9 +68,9 @@ class Replicates:
     def opened(self, job: Job) -> None:
         pass
 
-    def epoch(self, job: Job, epoch: Epoch) -> str:
+    def epoch(self, job: Job, epoch: Epoch) -> Stop | None:
         over = self._clock.left(SEEDS) <= 0 and epoch.number < job.config.epochs
-        return f"ended after epoch {epoch.number}: the time is over" if over else ""
+        return Stop(f"ended after epoch {epoch.number}: the time is over") if over else None
 
     def again(self, job: Job) -> None:
         self._waiting[job.number] = job.config

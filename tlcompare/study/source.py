@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tlcompare.engines.jobs import Job, Outcome
+from tlcompare.engines.jobs import Job, Outcome, Stop
 from tlcompare.tracking.reading import LoggedRun
 from tlcompare.training.epochs import Epoch
 
@@ -52,13 +52,13 @@ class Source(Protocol):
         """
 
     def next(self) -> Job | NotNow | Over:
-        """Asked whenever there is room for a job; what it gives runs next. Its run is not there yet."""
+        """Asked whenever there is room for a job; what it gives runs next. Only one that was paused has a run yet."""
 
     def opened(self, job: Job) -> None:
         """The job has its MLflow run now."""
 
-    def epoch(self, job: Job, epoch: Epoch) -> str:
-        """An epoch of a job is done. Returns why the job should end now, or nothing."""
+    def epoch(self, job: Job, epoch: Epoch) -> Stop | None:
+        """An epoch of a job is done. Returns whether the job should end now, and how."""
 
     def again(self, job: Job) -> None:
         """The job was lost, and its run with it: it comes next."""

@@ -9,12 +9,14 @@ import uuid
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import optuna
 from filelock import Timeout
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, OptunaError
+from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,6 +26,7 @@ from tlcompare.errors import ConfigError, StudyError, without_credentials
 from tlcompare.files import cache_dir, locked, of_a_full_disk, root_of
 from tlcompare.machine.signals import wholly
 from tlcompare.study.objective import Objective
+from tlcompare.study.rungs import paused
 from tlcompare.study.space import Choices, Domain
 from tlcompare.tracking.store import sqlite_file
 
@@ -258,6 +261,60 @@ def ask(
     return Trial(study, waiting[0]._trial_id)
 
 
+class Halting(BaseSampler):
+    """Chooses as another sampler does to which the trials that wait at a rung have been pruned there.
+
+    Optuna's samplers learn nothing from a trial that has not ended, and none that has ended can go on.
+    """
+
+    def __init__(self, sampler: BaseSampler) -> None:
+        self._sampler = sampler
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, optuna.distributions.BaseDistribution]:
+        return self._sampler.infer_relative_search_space(self._seen(study), trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, space: dict[str, optuna.distributions.BaseDistribution]
+    ) -> dict[str, Any]:
+        return self._sampler.sample_relative(self._seen(study), trial, space)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, name: str, domain: optuna.distributions.BaseDistribution
+    ) -> Any:
+        return self._sampler.sample_independent(self._seen(study), trial, name, domain)
+
+    def _seen(self, study: optuna.Study) -> optuna.Study:
+        """The study as the other sampler is to see it."""
+        storage: Any = _Halted(study._storage)
+        return optuna.load_study(study_name=study.study_name, storage=storage, sampler=self._sampler)
+
+
+class _Halted:
+    """A storage as it is, but that trials which wait at a rung have been pruned there."""
+
+    def __init__(self, storage: optuna.storages.BaseStorage) -> None:
+        self._storage = storage
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Collection[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        trials = self._storage.get_all_trials(study_id, deepcopy=False)
+        waiting = paused(trials)
+        seen = [_pruned(t) if t.number in waiting else t for t in trials]
+        return [t for t in seen if states is None or t.state in states]
+
+
+def _pruned(trial: FrozenTrial) -> FrozenTrial:
+    halted = copy(trial)
+    halted.state = TrialState.PRUNED
+    return halted
+
+
 def next_number(study: optuna.Study, past: Collection[int] = ()) -> int:
     """The number of the trial that `ask` will give."""
     waiting = [t.number for t in _waiting(study) if t.number not in past]
@@ -285,6 +342,16 @@ def suggest(trial: Trial, name: str, domain: Domain) -> Any:
 def tell(study: optuna.Study, number: int, state: str, values: Sequence[float] | None) -> None:
     """End a trial as `finished` with its values, `pruned` or `failed`."""
     study.tell(number, values if state == "finished" else None, state=_STATES[state])
+
+
+def begin(studies: Studies, trial: FrozenTrial) -> None:
+    """Let a trial that waits run, without parameters being chosen."""
+    studies.storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
+
+
+def set_attribute(studies: Studies, trial: FrozenTrial, name: str, value: Any) -> None:
+    """Set a user attribute of a trial, whatever its state, unless it has ended."""
+    studies.storage.set_trial_user_attr(trial._trial_id, name, value)
 
 
 def put_back(studies: Studies, trial: FrozenTrial) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -22,6 +23,7 @@ from tlcompare.study.importance import importance
 from tlcompare.study.ledger import KNOWN, RUN, Ledger
 from tlcompare.study.objective import shown_value
 from tlcompare.study.planning import Plan
+from tlcompare.study.rungs import agreement, climbs_of, epochs_of
 from tlcompare.tracking.reading import NOTES, LoggedRun, trials_of
 from tlcompare.tracking.record import draw_figures, log_odd_files
 from tlcompare.tracking.sweeps import CHAMPION, SweepLog, crown, dethrone, discard_models
@@ -101,6 +103,7 @@ def leave_summary(log: SweepLog, name: str, ledger: Ledger, plan: Plan, stopped:
         if len(best) > _TOP:
             lines.append(f"{'':<12} and {len(best) - _TOP} more that none is better than in everything")
         lines.append(f"{'':<12} chosen on {len(next(iter(plan.prepared.values())).split.val)} validation images")
+        lines += _rungs(ledger.trials(), objective.maximize)
         lines += _crowned(best[0], log, name, plan)
         log.tags({"tlcompare.best_run": best[0].user_attrs["run_id"], "tlcompare.best_trial": best[0].number})
     else:
@@ -135,6 +138,23 @@ def _counts(ledger: Ledger) -> str:
     shown = [f"{states.count(state)} {word}" for word, state in named.items() if state in states]
     shown += [f"{len(deleted)} deleted in MLflow"] if deleted else []
     return ", ".join(shown + ([f"{foreign} of another program that were not run here"] if foreign else []))
+
+
+def _rungs(trials: Sequence[FrozenTrial], maximize: bool) -> list[str]:
+    """What the rungs have saved, and whether they order trials as their ends do; nothing where there are none."""
+    climbs = climbs_of(trials)
+    if not climbs:
+        return []
+    promoted = sum(c.ends and c.first != c.goal for c in climbs.values())
+    halted = sum(t.state == TrialState.PRUNED for t in trials)
+    alike, checked = agreement(trials, maximize)
+    order = (
+        f"rank correlation of the first rung and the end {alike:.2f}, of the {checked} that had their end in any case"
+        if math.isfinite(alike)
+        else f"how well the first rung tells trials apart is not known: {checked} had their end in any case"
+    )
+    ended = f"{halted} trials ended at a rung, {promoted} were promoted to their end"
+    return [f"{'rungs':<12} {ended}; {epochs_of(trials)} epochs in all", f"{'':<12} {order}"]
 
 
 def _described(trial: FrozenTrial, plan: Plan) -> str:

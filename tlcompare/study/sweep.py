@@ -125,7 +125,8 @@ def _run(
     with ExitStack() as beginning:
         beginning.enter_context(undivided())
         log = _open_log(study, plan, ledger, view, sitting.run_id if sitting else "")
-        coordinator = Coordinator(trials, Runs(log.run_id, name, "trial"), view)
+        runs = Runs(log.run_id, name, "trial")
+        coordinator = Coordinator(trials, runs, view)
         with _ending(log, studies), coordinator.unfinished(command):
             beginning.close()
             leave_description(log, name, shown(studies.url), plan)
@@ -138,6 +139,7 @@ def _run(
             done = ledger.done()
             view.say(f"going on with sweep {name}: {done} trials are done" if done else f"sweep {name}")
             over = coordinator.run(engine_for(limits.jobs, plan.workbench), name)
+            ledger.end_paused(runs)
             if limits.log_models == "best":
                 keep_best_models(ledger)
             view.say(f"{over}; writing the summary")

@@ -1,32 +1,40 @@
-"""The trials of a sweep, as Optuna chooses them: a source of jobs."""
+"""The trials of a sweep: a source of jobs, and what ends one early or lets it pause."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import datetime
 
-import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from tlcompare.config import RunConfig
-from tlcompare.engines.jobs import Job, Metrics, Outcome, keep_all, keep_none
-from tlcompare.errors import UserError
+from tlcompare.engines.jobs import Job, Outcome, Stop
 from tlcompare.study.clock import BEGIN_TRIALS, END_TRIALS, ENOUGH_EXPLORED, Clock
 from tlcompare.study.ledger import KNOWN, RUN, Ledger
-from tlcompare.study.objective import NotDominated, shown_value
+from tlcompare.study.objective import shown_value
 from tlcompare.study.planning import Plan
-from tlcompare.study.search import problem_of
-from tlcompare.study.source import Over
-from tlcompare.study.space import Choices, Domain
-from tlcompare.study.studies import ask, make_sampler, next_number, suggest, wanted
-from tlcompare.tracking.reading import BASELINE, TRIAL, LoggedRun
-from tlcompare.tracking.runs import run_name
+from tlcompare.study.proposals import Proposal, Proposals, failed, known_of
+from tlcompare.study.rungs import (
+    CHECKED,
+    Climb,
+    begun,
+    climb_of,
+    climbs_of,
+    leads,
+    next_promoted,
+    passed,
+    paused,
+    promoted,
+    rungs_of,
+)
+from tlcompare.study.source import NotNow, Over
+from tlcompare.tracking.reading import LoggedRun
 from tlcompare.training.epochs import Epoch
-from tlcompare.training.heads import train_together
+from tlcompare.training.footprint import shares_behind
 
-_KEY = "configuration"
+_SEEN = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 @dataclass
@@ -35,15 +43,19 @@ class _Going:
 
     Attributes:
         trial: as Optuna gave it.
-        told: how many epochs an interrupted attempt has reported already.
-        to_the_end: whether it is never pruned.
+        told: how many epochs it has reported already: those of an interrupted attempt, or from before it paused.
+        matters: whether it is trained to its end whatever it shows.
+        climb: how far it is, under rungs.
         best: the best value so far of what it is pruned by.
+        loss: the lowest validation loss so far.
     """
 
     trial: Trial
     told: int
-    to_the_end: bool
+    matters: bool
+    climb: Climb | None
     best: float | None = None
+    loss: float = math.inf
 
 
 class Trials:
@@ -71,49 +83,52 @@ class Trials:
     ) -> None:
         self._ledger = ledger
         self._plan = plan
-        self._precision = precision
-        self._kept = kept
-        self._say = say
         self._clock = clock
+        self._proposals = Proposals(ledger, plan, precision, kept, say)
+        self._rungs = plan.definition.pruner == "rungs"
+        self._shares: dict[str, Mapping[str, float]] = {}
         self._going: dict[int, _Going] = {}
         self._began: float | None = None
-        self._failed_earlier, self._again = _failed(ledger.trials())
-        known = [(n, c.config) for n in range(plan.limits.trials) if (c := plan.candidate(n)) is not None]
-        self._frozen = [(n, c) for n, c in known if not plan.search.plan(c).parameters]
+        self._failed_earlier = failed(ledger.trials())[0]
         self.total = self._failed_earlier + plan.limits.trials
         self.metrics = tuple(o.metric for o in plan.objectives)
 
     def settle(self, runs: Sequence[LoggedRun]) -> set[str]:
         return self._ledger.settle(runs)
 
-    def next(self) -> Job | Over:
+    def next(self) -> Job | NotNow | Over:
         self._began = self._began or time.monotonic()
         while True:
-            why = self._enough(self._ledger.trials(), time.monotonic() - self._began)
-            if why:
-                return Over(why)
-            if job := self._ask():
-                return job
+            trials = self._ledger.trials()
+            if over := self._out_of_time(time.monotonic() - self._began):
+                return Over(over)
+            past = self._later(trials) | paused(trials)
+            waits = any(t.state == TrialState.WAITING and t.number not in past for t in trials)
+            if not waits and (number := next_promoted(climbs_of(trials))) is not None:
+                return self._promoted(number, trials)
+            if not waits and (over := self._enough(trials)):
+                return NotNow() if self._rungs and self._going else Over(over)
+            if proposal := self._proposals.next(past):
+                return self._begun(proposal)
 
     def opened(self, job: Job) -> None:
         self._going[job.number].trial.set_user_attr(RUN, job.run_id)
 
-    def epoch(self, job: Job, epoch: Epoch) -> str:
-        objective, going = self._plan.objectives[0], self._going[job.number]
-        if self._clock.left(END_TRIALS) <= 0 and epoch.number < job.config.epochs:
-            return f"ended after epoch {epoch.number}: the time for exploring is over"
+    def epoch(self, job: Job, epoch: Epoch) -> Stop | None:
+        going = self._going[job.number]
+        last = epoch.number == job.config.epochs
+        if self._clock.left(END_TRIALS) <= 0 and not last:
+            return Stop(f"ended after epoch {epoch.number}: the time for exploring is over")
         if self._plan.definition.pruner == "off":
-            return ""
-        value = objective.after(epoch)
-        better = max if objective.maximize else min
-        value = going.best = value if going.best is None else better(value, going.best)
+            return None
+        self._report(going, epoch)
+        if going.climb is not None:
+            return self._climbed(job, epoch.number)
         # Epochs that an interrupted attempt has reported stand; what it decided after them is decided.
-        if epoch.number > going.told:
-            going.trial.report(value, epoch.number)
-        decided = epoch.number < going.told or epoch.number == job.config.epochs
-        if decided or going.to_the_end or not going.trial.should_prune():
-            return ""
-        return f"pruned after epoch {epoch.number}: {objective.metric} {value:.4g} is not promising"
+        if epoch.number < going.told or last or going.matters or not going.trial.should_prune():
+            return None
+        metric = self._plan.objectives[0].metric
+        return Stop(f"pruned after epoch {epoch.number}: {metric} {going.best:.4g} is not promising")
 
     def again(self, job: Job) -> None:
         del self._going[job.number]
@@ -121,7 +136,10 @@ class Trials:
 
     def ended(self, job: Job, outcome: Outcome) -> None:
         del self._going[job.number]
-        self._ledger.end(job.number, outcome)
+        if outcome.state == "paused":
+            self._ledger.pause(job.number)
+        else:
+            self._ledger.end(job.number, outcome)
 
     def result(self, outcome: Outcome) -> str:
         shown = "  ".join(shown_value(m, outcome.metrics[m]) for m in self.metrics)
@@ -138,16 +156,18 @@ class Trials:
     def done(self) -> int:
         return self._ledger.done()
 
-    def _enough(self, trials: Sequence[FrozenTrial], seconds: float) -> str:
-        """Why no further trial begins after so many seconds; empty if one does."""
+    def _out_of_time(self, seconds: float) -> str:
+        """Why no trial begins or goes on after so many seconds; empty if one may."""
+        timeout = self._plan.limits.timeout
+        if self._clock.left(END_TRIALS if self._rungs else BEGIN_TRIALS) <= 0:
+            return ENOUGH_EXPLORED
+        return f"the time of {timeout:g} s is over" if timeout and seconds > timeout else ""
+
+    def _enough(self, trials: Sequence[FrozenTrial]) -> str:
+        """Why no further trial begins; empty if one does."""
         limits = self._plan.limits
         if self._clock.left(BEGIN_TRIALS) <= 0:
             return ENOUGH_EXPLORED
-        if limits.timeout and seconds > limits.timeout:
-            return f"the time of {limits.timeout:g} s is over"
-        later = _later(trials, self._plan.baselines)
-        if any(t.state == TrialState.WAITING and t.number not in later for t in trials):
-            return ""
         if limits.patience and (stale := self._without_improvement(trials)) >= limits.patience:
             return f"nothing has improved for {stale} trials (--patience 0 goes on)"
         ours = sum(KNOWN in t.user_attrs for t in trials)
@@ -157,132 +177,69 @@ class Trials:
         return f"all {done} trials are done" if done == limits.trials else f"{done} trials are done already"
 
     def _without_improvement(self, trials: Sequence[FrozenTrial]) -> int:
-        """Finished trials since the last that is among the best; the known ones are always tried."""
-        improved = max((t.number for t in self._ledger.first_bests()), default=-1)
-        after = max(improved, self._plan.baselines - 1)
-        later = (t for t in trials if t.number > after and KNOWN in t.user_attrs)
-        return sum(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in later)
+        """Trials that began after the last that is among the best had ended; the known ones are always tried."""
+        ended = [t.datetime_complete for t in self._ledger.first_bests() if t.datetime_complete]
+        improved, waiting = max(ended, default=datetime.min), paused(trials)
+        seen = [t for t in trials if KNOWN in t.user_attrs and (t.state in _SEEN or t.number in waiting)]
+        later = [t.datetime_start for t in seen if t.number >= self._plan.baselines]
+        return sum(began is not None and began > improved for began in later)
 
-    def _ask(self) -> Job | None:
-        """The next trial, its parameters and what it is in the study; None where it was asked for and cannot be."""
-        plan, search, study = self._plan, self._plan.search, self._ledger.study
-        past = _later(self._ledger.trials(), plan.baselines)
-        number = next_number(study, past)
-        index = self._known_index(number)
-        known = None if index is None else plan.known[index]
-        trial = ask(study, _sampler(plan, number), known.params if known else {}, {KNOWN: index}, past)
-        there = self._ledger.trials()[number]
-        foreign = KNOWN not in there.user_attrs
-        if foreign:
-            if problem := problem_of(search, wanted(there)):
-                return self._refused(trial, problem)
-            trial.set_user_attr(KNOWN, None)
+    def _later(self, trials: Sequence[FrozenTrial]) -> set[int]:
+        """The trials that another program asked for, as long as one of the baselines is still to be tried."""
+        if set(range(self._plan.baselines)) <= set(known_of(trials)):
+            return set()
+        return {t.number for t in trials if t.state == TrialState.WAITING and KNOWN not in t.user_attrs}
 
-        def choose(name: str, domain: Domain) -> Any:
-            study.sampler = _sampler(plan, number, name)
-            return suggest(trial, name, domain)
+    def _begun(self, proposal: Proposal) -> Job:
+        """A trial begins, or one that was interrupted goes on."""
+        job, number = proposal.job, proposal.job.number
+        told = self._ledger.trials()[number]
+        climb = None
+        if self._rungs and (climb := climb_of(told)) is None:
+            climb = begun(job.config, self._share(job), proposal.matters or number % CHECKED == 0)
+            self._ledger.climb(number, climb)
+        self._going[number] = _Going(proposal.trial, told.last_step or 0, proposal.matters, climb)
+        return job
 
-        if known:
-            config = known.config
-            domains = search.domains(config.model) | {"model": Choices(search.models)}
-            for name in known.params:
-                choose(name, domains[name])
-        else:
-            try:
-                config = search.config(search.draw(choose))
-            except (UserError, ValueError) as e:
-                if not foreign:
-                    raise
-                return self._refused(trial, str(e))
-        key, trials = search.key(config), self._ledger.trials()
-        same = [t for t in trials[:number] if t.user_attrs.get(_KEY) == key and t.state != TrialState.FAIL]
-        config = replace(config, seed=config.seed + len(same))
-        label = f"#{number} {search.label(config)}"
-        shown = {"label": label, "backbone": config.model, "strategy": config.unfreeze}
-        for name, value in ({_KEY: key, KNOWN: index} | shown).items():
-            trial.set_user_attr(name, value)
-        baseline = _is_baseline(plan, index, config)
-        to_the_end = baseline or (index is not None and index < plan.baselines) or config.seed > search.seed
-        self._going[number] = _Going(trial, trials[number].last_step or 0, to_the_end)
-        tags = {TRIAL: str(number), BASELINE: str(baseline).lower()}
-        name = f"{number} {run_name(config)}"
-        config = replace(config, precision=config.precision or self._precision[config.model])
-        return Job(
-            number,
-            label,
-            config,
-            name,
-            tags,
-            keep_model=_keep_model(plan, self._ledger),
-            ahead=self._ahead(number if index is None or plan.cyclic else index, config),
-            kept=self._kept[config.model],
-        )
+    def _promoted(self, number: int, trials: Sequence[FrozenTrial]) -> Job:
+        """A trial that has waited at a rung goes on to the next."""
+        trial = trials[number]
+        climb = climbs_of(trials)[number]
+        self._ledger.climb(number, promoted(climb))
+        others = {t.number for t in trials if t.state == TrialState.WAITING} - {number}
+        proposal = self._proposals.next(others)
+        assert proposal is not None
+        job = self._begun(proposal)
+        return replace(job, run_id=trial.user_attrs.get(RUN, ""), logged=trial.last_step or 0)
 
-    def _ahead(self, number: int, config: RunConfig) -> tuple[RunConfig, ...]:
-        """If the whole backbone is frozen, the trials to come, as far as known, whose heads can train with this one."""
-        if self._plan.search.plan(config).parameters:
-            return ()
-        settled = ((n, replace(c, precision=c.precision or config.precision)) for n, c in self._frozen)
-        return tuple(c for n, c in settled if n > number and train_together(c, config))
+    def _share(self, job: Job) -> float:
+        """What an epoch of a trial takes of one that trains the whole backbone."""
+        model = job.config.model
+        if model not in self._shares:
+            self._shares[model] = shares_behind(self._plan.search.layers[model])
+        return self._shares[model][self._plan.search.plan(job.config).cut.node]
 
-    def _known_index(self, number: int) -> int | None:
-        """Which of the known candidates trial `number` is: first each once, then those that failed, once more."""
-        trials = self._ledger.trials()
-        if number < len(trials):
-            index: int | None = trials[number].user_attrs.get(KNOWN)
-            return index
-        tried, count = _known(trials), len(self._plan.known)
-        if untried := sorted(set(range(count)) - set(tried)):
-            return untried[0]
-        if self._again:
-            return self._again.pop(0)
-        return len(tried) % count if self._plan.cyclic else None
+    def _report(self, going: _Going, epoch: Epoch) -> None:
+        """Tell Optuna the best value so far."""
+        objective = self._plan.objectives[0]
+        better = max if objective.maximize else min
+        value = objective.after(epoch)
+        going.best = value if going.best is None else better(value, going.best)
+        going.loss = min(going.loss, epoch.val_loss)
+        if epoch.number > going.told:
+            going.trial.report(going.best, epoch.number)
 
-    def _refused(self, trial: Trial, problem: str) -> Job | None:
-        """Let a trial fail that another program asked for and that cannot be. Gives no job."""
-        trial.set_user_attr("reason", problem)
-        self._ledger.end(trial.number, Outcome("failed", reason=problem))
-        self._say(f"trial {trial.number}, which was enqueued, FAILED: {problem}")
-        return None
-
-
-def _keep_model(plan: Plan, ledger: Ledger) -> Callable[[Metrics], bool]:
-    """Whether the model of the next trial is kept."""
-    models = plan.limits.log_models
-    if models != "best":
-        return keep_all if models == "all" else keep_none
-    return NotDominated(plan.objectives, tuple(tuple(t.values) for t in ledger.best_trials()))
-
-
-def _sampler(plan: Plan, number: int, parameter: str = "") -> optuna.samplers.BaseSampler:
-    """The sampler of a trial, anew for each parameter, so that a kill between two of them changes nothing."""
-    return make_sampler(plan.definition.sampler, plan.search.seed, number, parameter)
-
-
-def _is_baseline(plan: Plan, index: int | None, config: RunConfig) -> bool:
-    """Whether a trial is one of those that others must beat; of a list, `frozen` and `all`."""
-    if config.seed != plan.search.seed:
-        return False
-    if plan.search.space.trials:
-        return plan.search.plan(config).family in ("frozen", "all")
-    return index is not None and index < plan.baselines
-
-
-def _later(trials: Sequence[FrozenTrial], baselines: int) -> set[int]:
-    """The trials that another program asked for, as long as one of so many baselines is still to be tried."""
-    if set(range(baselines)) <= set(_known(trials)):
-        return set()
-    return {t.number for t in trials if t.state == TrialState.WAITING and KNOWN not in t.user_attrs}
-
-
-def _failed(trials: Sequence[FrozenTrial]) -> tuple[int, list[int]]:
-    """How many of the trials failed, and the known candidates that have had nothing but failures."""
-    failed = [t for t in trials if t.state == TrialState.FAIL and KNOWN in t.user_attrs]
-    others = {t.user_attrs.get(KNOWN) for t in trials if t.state != TrialState.FAIL}
-    return len(failed), sorted(set(_known(failed)) - others)
-
-
-def _known(trials: Sequence[FrozenTrial]) -> list[int]:
-    """Which of the known candidates there have been trials of."""
-    indices = (t.user_attrs.get(KNOWN) for t in trials)
-    return [index for index in indices if index is not None]
+    def _climbed(self, job: Job, epoch: int) -> Stop | None:
+        """Whether a trial pauses after an epoch, since it is at the rung it may train to and not among the best."""
+        going, rungs = self._going[job.number], rungs_of(job.config)
+        assert going.climb is not None
+        climb = passed(going.climb, rungs, epoch, going.loss)
+        stays = len(climb.losses) > climb.goal and not climb.ends
+        others = climbs_of([t for t in self._ledger.trials() if t.number != job.number])
+        goes_on = stays and leads(climb, list(others.values()))
+        if goes_on:
+            climb = promoted(climb)
+        if climb != going.climb:
+            going.climb = climb
+            self._ledger.climb(job.number, climb)
+        return Stop(f"paused after epoch {epoch}", pauses=True) if stays and not goes_on else None

@@ -37,16 +37,17 @@ from tlcompare.tracking.store import (
     undivided,
     unusable,
 )
+from tlcompare.training.epochs import Paused, Pruned
 
 DEFAULT_EXPERIMENT = "tlcompare"
 STUDY_ID = "tlcompare.study_id"
+CHECKPOINT = "tlcompare.checkpoint"
+"""Where a paused run goes on from."""
+PAUSED = "SCHEDULED"
+"""What MLflow says of the status of such a run."""
 _ATTEMPT = "tlcompare.attempt"
 _TAKEN = ("tlcompare.state", "tlcompare.role")
 _RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d+")  # what MLflow calls a run that was given no name
-
-
-class Pruned(Exception):
-    """Ends a run before its time because it promises nothing; the text says why."""
 
 
 def ready() -> None:
@@ -84,7 +85,8 @@ def _end(log: RunLog, state: str | None) -> None:
 
 @contextmanager
 def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[GatheringLog]:
-    """A run that ends as what happened: finished, failed with its reason, or killed; what it logs is sent now and then.
+    """A run that ends as what happened: finished, paused, failed with its reason, or killed; what it logs is sent now
+    and then.
 
     The run with this id is taken, else the one that `mlflow run` opened, else one is made in the experiment.
 
@@ -106,6 +108,9 @@ def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[Gathering
                 yield log
             except Pruned as e:
                 status, state, reason = "KILLED", "pruned", str(e)
+                raise
+            except Paused as e:
+                status, state, reason = PAUSED, "paused", str(e)
                 raise
             except BaseException as e:
                 if is_interruption(e):

@@ -16,7 +16,15 @@ from tlcompare.files import cache_dir, first_line, locked
 from tlcompare.tracking.log import RunLog
 from tlcompare.tracking.outbox import forget
 from tlcompare.tracking.reading import DECISION, ROLE, SWEEP, LoggedRun, readable, replicates_of, trials_of
-from tlcompare.tracking.runs import STUDY_ID, experiment_id, new_run, opened_by_mlflow, require_files_of
+from tlcompare.tracking.runs import (
+    CHECKPOINT,
+    PAUSED,
+    STUDY_ID,
+    experiment_id,
+    new_run,
+    opened_by_mlflow,
+    require_files_of,
+)
 from tlcompare.tracking.sending import models_of
 from tlcompare.tracking.store import client, gone, shown_uri
 
@@ -149,13 +157,24 @@ class Runs:
             experiment = client().get_run(self.sweep_run_id).info.experiment_id
             return new_run(experiment, name, above | dict(tags))
 
+    def reopen(self, run_id: str) -> bool:
+        """Let a paused one go on, unless it was deleted."""
+        with readable():
+            run = client().get_run(run_id)
+            if run.info.lifecycle_stage != "active":
+                return False
+            for tag in {"tlcompare.state", "tlcompare.reason", CHECKPOINT} & set(run.data.tags):
+                client().delete_tag(run_id, tag)
+            client().update_run(run_id, status="RUNNING")
+            return True
+
     def end(self, run_id: str, state: str, reason: str, detail: str = "") -> None:
-        """End one as `failed` or `interrupted`, unless whoever ran it has; `detail` is a traceback to keep."""
+        """End one as `failed`, `interrupted` or `pruned`, unless whoever ran it has; `detail` is a traceback."""
         with readable():
             log = RunLog(run_id)
             if detail:
                 log.text("traceback.txt", without_credentials(detail))
-            if client().get_run(run_id).info.status in ("RUNNING", "FINISHED"):
+            if client().get_run(run_id).info.status in ("RUNNING", "FINISHED", PAUSED):
                 log.tags({"tlcompare.state": state, "tlcompare.reason": without_credentials(reason)[:4000]})
                 log.end("FAILED" if state == "failed" else "KILLED")
 

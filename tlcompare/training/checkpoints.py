@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,9 @@ class Checkpoint:
     """The state of one training, in a file that is named for everything the training depends on.
 
     Who trains the same once more, after an interruption, goes on from it: which run it was does not matter.
+
+    Attributes:
+        name: of the file.
     """
 
     def __init__(
@@ -79,8 +83,8 @@ class Checkpoint:
             "start": start,
             "compute": [compute.device, compute.precision, compute.threads],
         }
-        name = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-        self._file = cache_dir() / "checkpoints" / name[:32]
+        self.name = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+        self._file = _folder() / self.name
         self._saved, self._took = time.monotonic(), 0.0
 
     @property
@@ -126,10 +130,19 @@ class Checkpoint:
 
     def delete(self) -> None:
         """Remove it, the training being over, and those that nobody has come back for in 30 days."""
-        for file in [self._file, *self._file.parent.glob("*")]:
-            with suppress(OSError):  # of another process, and gone meanwhile
-                if file == self._file or file.stat().st_mtime < time.time() - _KEPT_DAYS * 86400:
-                    file.unlink()
+        delete_checkpoints([self.name])
+
+
+def delete_checkpoints(names: Collection[str]) -> None:
+    """Remove those of these names, and those that nobody has come back for in 30 days."""
+    for file in _folder().glob("*"):
+        with suppress(OSError):  # of another process, and gone meanwhile
+            if file.name in names or file.stat().st_mtime < time.time() - _KEPT_DAYS * 86400:
+                file.unlink()
+
+
+def _folder() -> Path:
+    return cache_dir() / "checkpoints"
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -17,6 +17,14 @@ from tlcompare.freezing.layers import LayerList
 from tlcompare.freezing.strategy import FreezePlan
 
 
+class Pruned(Exception):
+    """Raised where an epoch is told: the run ends, because it promises nothing; the text says why."""
+
+
+class Paused(Exception):
+    """Raised where an epoch is told: training ends there, and may go on from its checkpoint; the text says why."""
+
+
 @dataclass(frozen=True)
 class Epoch:
     """What one epoch gave.

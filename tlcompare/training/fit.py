@@ -28,7 +28,7 @@ from tlcompare.machine.device import Compute
 from tlcompare.machine.memory import out_of_memory, peak_mb, reset_peak, room_on
 from tlcompare.machine.signals import is_interruption
 from tlcompare.training.checkpoints import Checkpoint
-from tlcompare.training.epochs import Epoch, Fitted, nothing_frozen_moves, require_finite
+from tlcompare.training.epochs import Epoch, Fitted, Paused, nothing_frozen_moves, require_finite
 from tlcompare.training.evaluate import mean_log_loss, predict
 from tlcompare.training.progress import Counts, Progress, restored, state_of
 from tlcompare.training.schedule import shares_of_peak
@@ -87,13 +87,14 @@ def fit(
         compute: device and precision.
         suffix: what gives the numbers of the model's suffix sooner, to train through.
         checkpoint: where the training goes on from, if it was broken off, and is kept: now and then, and when a signal
-            ends it.
+            or a pause ends it.
         on_step: called with (epoch, step, steps, mean loss, mean accuracy), the numbers from 1.
         on_epoch: called after each epoch, and for those that the checkpoint had.
         on_notice: called with a sentence when a batch had to be split, and where training goes on.
 
     Raises:
         TrainingError: a loss that is not finite, no memory for the smallest batch, or a frozen weight that moved.
+        Paused: as `on_epoch` raised it.
     """
     norms_train = any(x.operation == "norm" and x.name in plan.whole for x in layers.layers)
     if config.batch_size == 1 and norms_train:
@@ -133,7 +134,7 @@ def fit(
                 progress.add(result, probabilities, trainer.changing)
                 on_epoch(result)
         except BaseException as e:
-            if is_interruption(e) and progress.between:
+            if (is_interruption(e) or isinstance(e, Paused)) and progress.between:
                 _keep(trainer)
             raise
         progress.counts.peak_mb = max(progress.counts.peak_mb, peak_mb(compute.device))

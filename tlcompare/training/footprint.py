@@ -13,7 +13,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from tlcompare.config import RunConfig
-from tlcompare.freezing.graph import Classifier
+from tlcompare.freezing.graph import Classifier, cut_points
 from tlcompare.freezing.layers import LayerList
 from tlcompare.freezing.strategy import FreezePlan, freeze, set_training
 from tlcompare.machine.device import Compute, choose_compute
@@ -86,6 +86,21 @@ def footprint(layers: LayerList, plan: FreezePlan, compute: Compute, classes: in
         optimizer_mb=_OPTIMIZER * 4 * plan.trainable_parameters / 1e6,
         activations_mb=(few + (batch - _IMAGES) * each) / 1e6,
     )
+
+
+def shares_behind(layers: LayerList) -> dict[str, float]:
+    """The share of the backbone's operations that lies behind every cut, by its node."""
+    side = layers.image_size
+    device = next(layers.network.parameters()).device
+    layers.network.eval()
+    with torch.no_grad():
+        done = _operations(layers.network, torch.rand(1, 3, side, side, device=device))
+    total, left = sum(done.values()), sum(done.values())
+    behind = {}
+    for node in layers.network.graph.nodes:
+        left -= done[node.name]
+        behind[node.name] = left / total
+    return {cut.node: behind[cut.node] for cut in cut_points(layers)}
 
 
 def _operations(network: fx.GraphModule, x: Tensor) -> dict[str, int]:
