@@ -42,14 +42,14 @@ def test_rungs_are_shares_of_the_epochs_that_train_more_than_the_head(options, r
     ("share", "first"), [(1.0, 0), (0.34, 0), (1 / 3, 1), (0.2, 1), (1 / 9, 2), (0.0, 2)], ids=lambda v: f"{v:.2f}"
 )
 def test_what_is_cheap_trains_for_what_the_first_rung_costs(share, first):
-    config = RunConfig(epochs=9)
-    assert begun(config, share, to_the_end=False).first == first
-    assert begun(config, share, to_the_end=True).ends
+    rungs = rungs_of(RunConfig(epochs=9))
+    assert begun(rungs, share, to_the_end=False).first == first
+    assert begun(rungs, share, to_the_end=True).ends
 
 
 def climbed(config, curve):
     """How far a trial comes whose epochs have these losses, if it is promoted whenever it can be."""
-    climb = begun(config, 1.0, to_the_end=False)
+    climb = begun(rungs_of(config), 1.0, to_the_end=False)
     lowest = math.inf
     for epoch, loss in enumerate(curve, 1):
         lowest = min(lowest, loss)

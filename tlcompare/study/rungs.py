@@ -50,10 +50,9 @@ def rungs_of(config: RunConfig) -> tuple[int, ...]:
     return (*(alone + math.ceil(trained / part) for part in (9, 3)), config.epochs)
 
 
-def begun(config: RunConfig, share: float, to_the_end: bool) -> Climb:
+def begun(rungs: Sequence[int], share: float, to_the_end: bool) -> Climb:
     """Where a trial begins, whose epochs cost this share of those that train the whole backbone: it trains first for
     what the first rung costs such a one."""
-    rungs = rungs_of(config)
     dear = rungs[0] if not to_the_end else math.inf
     first = max(i for i, epochs in enumerate(rungs) if i == 0 or epochs * share <= dear)
     return Climb(first, first)

@@ -196,7 +196,7 @@ class Trials:
         told = self._ledger.trials()[number]
         climb = None
         if self._rungs and (climb := climb_of(told)) is None:
-            climb = begun(job.config, self._share(job), proposal.matters or number % CHECKED == 0)
+            climb = begun(rungs_of(job.config), self._share(job), proposal.matters or number % CHECKED == 0)
             self._ledger.climb(number, climb)
         self._going[number] = _Going(proposal.trial, told.last_step or 0, proposal.matters, climb)
         return job

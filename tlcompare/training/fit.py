@@ -89,12 +89,11 @@ def fit(
         checkpoint: where the training goes on from, if it was broken off, and is kept: now and then, and when a signal
             or a pause ends it.
         on_step: called with (epoch, step, steps, mean loss, mean accuracy), the numbers from 1.
-        on_epoch: called after each epoch, and for those that the checkpoint had.
+        on_epoch: called after each epoch, and for those that the checkpoint had; may raise `Paused`.
         on_notice: called with a sentence when a batch had to be split, and where training goes on.
 
     Raises:
         TrainingError: a loss that is not finite, no memory for the smallest batch, or a frozen weight that moved.
-        Paused: as `on_epoch` raised it.
     """
     norms_train = any(x.operation == "norm" and x.name in plan.whole for x in layers.layers)
     if config.batch_size == 1 and norms_train:
