@@ -15,6 +15,7 @@ from tlcompare.cli.options import (
     fixed_by,
     fixing_options,
     percent,
+    pruner_option,
     seconds,
     space_options,
     storage_option,
@@ -31,8 +32,9 @@ from tlcompare.cli.options import (
 @either_spelling(
     "--patience",
     type=click.IntRange(0),
-    help="Stop exploring after this many trials without improvement; 0 is off. [default: 10]",
+    help="Stop exploring after this many trials without improvement; 0 is off. [default: 20]",
 )
+@pruner_option
 @either_spelling(
     "--top", type=click.IntRange(1), help="How many configurations go on to the seeds, besides frozen. [default: 3]"
 )
@@ -58,6 +60,7 @@ def decide(
     models: tuple[str, ...],
     trials: int | None,
     patience: int | None,
+    pruner: str | None,
     top: int | None,
     max_seeds: int | None,
     within: float | None,
@@ -99,6 +102,7 @@ def decide(
         space=space,
         models=models,
         options=fixed,
+        pruner=pruner,
         storage=storage,
         begins=True,
         limits={limit: value for limit, value in limits.items() if value is not None},

@@ -139,6 +139,13 @@ def space_options(command: Command) -> Command:
     return either_spelling("--space", metavar="NAME|FILE", help=about)(model(command))
 
 
+pruner_option = either_spelling(
+    "--pruner",
+    type=click.Choice(["rungs", "median", "hyperband", "off"]),
+    help="Which trials end early; with rungs they pause, and go on once they are among the best. Baselines never do. "
+    "[default: rungs; off with several objectives, and for grids and lists]",
+)
+
 storage_option = either_spelling(
     "--storage",
     metavar="URL",

@@ -15,6 +15,7 @@ from tlcompare.cli.options import (
     fixing_options,
     listed,
     percent,
+    pruner_option,
     seconds,
     space_options,
     storage_option,
@@ -55,12 +56,7 @@ _TOP = 5
     type=click.Choice(SAMPLERS),
     help="How configurations are chosen. [default: the space's, else tpe]",
 )
-@either_spelling(
-    "--pruner",
-    type=click.Choice(["rungs", "median", "hyperband", "off"]),
-    help="Which trials end early; with rungs they pause, and go on once they are among the best. Baselines never do. "
-    "[default: rungs; off with several objectives, and for grids and lists]",
-)
+@pruner_option
 @either_spelling(
     "--jobs",
     type=JOBS,

@@ -49,6 +49,7 @@ class Asked:
         said = {
             "space": request.space,
             "model": list(request.models),
+            "pruner": request.pruner,
             **{name: limits.get(name) for name in _LIMITS},
             "top": self.top,
             "max_seeds": self.most,
@@ -60,12 +61,12 @@ class Asked:
     def asking(self, question: Mapping[str, Any]) -> Asked:
         """It with the question of an earlier sitting; the images may have moved, which shows in their digest."""
         said = dict(question)
-        space, models = said.pop("space", None), tuple(said.pop("model", ()))
+        space, pruner, models = said.pop("space", None), said.pop("pruner", None), tuple(said.pop("model", ()))
         limits = dict(self.request.limits or {}) | {name: said.pop(name) for name in _LIMITS if name in said}
         top, most, margin = (said.pop(name, None) for name in ("top", "max_seeds", "within"))
         options = {"patience" if name == _EPOCH_PATIENCE else name: value for name, value in said.items()}
         options |= {name: value for name, value in settled(self.request.options or {}).items() if name == "data"}
-        request = replace(self.request, space=space, models=models, options=options, limits=limits)
+        request = replace(self.request, space=space, pruner=pruner, models=models, options=options, limits=limits)
         return replace(self, request=request, top=top, most=most, margin=margin)
 
 
