@@ -105,7 +105,8 @@ def _explore(asked: Asked, sitting: Sitting) -> None:
     run = sweep_run(name) if name in sweep_names() else None
     ended = run and run.status == "FINISHED" and run.tags.get("tlcompare.reason") != ENOUGH_EXPLORED
     if not ended and not (run and QUESTIONS in run.tags):
-        sweep(replace(asked.request, limits={"patience": _PATIENCE} | dict(asked.request.limits or {})), sitting)
+        limits = {"patience": _PATIENCE, "log_models": "best"} | dict(asked.request.limits or {})
+        sweep(replace(asked.request, limits=limits), sitting)
 
 
 def _confirm(asked: Asked, sitting: Sitting) -> bool:

@@ -117,7 +117,7 @@ def test_a_trial_that_is_put_back_is_run_again_under_its_number_with_its_paramet
     study = make(studies, "s")
     numbers = []
     for _ in range(3):
-        assert next_number(study) == len(numbers)
+        assert next_number(study.trials) == len(numbers)
         trial = ask(study, make_sampler("random", 0, trial_number := len(numbers)), {})
         suggest(trial, "lr", LR)
         numbers.append(trial_number)
@@ -125,13 +125,13 @@ def test_a_trial_that_is_put_back_is_run_again_under_its_number_with_its_paramet
     tell(study, 2, "failed", None)
     (left,) = running(study)
     put_back(studies, left)
-    assert next_number(study) == 1
+    assert next_number(study.trials) == 1
     again = ask(study, make_sampler("random", 99, 1), {"lr": 0.1})
     assert again.number == 1
     assert suggest(again, "lr", LR) == left.params["lr"]
     tell(study, 1, "pruned", None)
     assert [t.state for t in study.trials] == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL]
-    assert next_number(study) == 3
+    assert next_number(study.trials) == 3
 
 
 def test_a_signal_at_any_statement_leaves_the_storage_free_for_what_follows(studies, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,12 +44,12 @@ class Costs:
     speed: Speed
     disk: Disk
 
-    @property
+    @cached_property
     def sizes(self) -> NDArray[np.int64]:
         """Bytes of one image's features at every cut."""
         return np.array([math.prod(p.shape) * _VALUE_BYTES for p in self.points])
 
-    @property
+    @cached_property
     def forward(self) -> NDArray[np.float64]:
         """Seconds per image from the input to every cut."""
         return np.array([self.speed.forward[p.node] for p in self.points])

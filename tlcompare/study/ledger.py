@@ -53,17 +53,18 @@ class Ledger:
         waiting = paused(trials)
         return sum(KNOWN in t.user_attrs and (t.state in _DONE or t.number in waiting) for t in trials)
 
-    def best_trials(self) -> list[FrozenTrial]:
-        """The finished trials that no other dominates, of those whose runs MLflow has."""
-        gone = self.deleted()
-        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        complete = [t for t in complete if t.user_attrs.get(RUN, "") not in {"", *gone}]
+    def best_trials(self, trials: Sequence[FrozenTrial] | None = None) -> list[FrozenTrial]:
+        """The finished trials that no other dominates, of those whose runs MLflow has; of `trials`, if these are all
+        there are."""
+        gone = {"", *self.deleted()}
+        every = self.trials() if trials is None else trials
+        complete = [t for t in every if t.state == TrialState.COMPLETE and t.user_attrs.get(RUN, "") not in gone]
         return [complete[i] for i in front([t.values for t in complete], self.objectives)]
 
-    def first_bests(self) -> list[FrozenTrial]:
-        """The best trials, of those with equal values the first."""
+    def first_bests(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        """The best of all trials, of those with equal values the first."""
         firsts: dict[tuple[float, ...], FrozenTrial] = {}
-        for trial in self.best_trials():
+        for trial in self.best_trials(trials):
             firsts.setdefault(tuple(trial.values), trial)
         return list(firsts.values())
 
@@ -80,12 +81,12 @@ class Ledger:
         trial = self.trials()[number]
         climb = climb_of(trial)
         assert climb is not None
-        self.climb(number, replace(climb, paused=True))
+        self.climb(trial, replace(climb, paused=True))
         put_back(self.studies, trial)
 
-    def climb(self, number: int, climb: Climb) -> None:
-        """Write down how far a trial is."""
-        set_attribute(self.studies, self.trials()[number], *attribute(climb))
+    def climb(self, trial: FrozenTrial, climb: Climb) -> None:
+        """Write down how far a trial is that is not running here."""
+        set_attribute(self.studies, trial, *attribute(climb))
 
     def end_paused(self, runs: Runs) -> None:
         """No trial that waits at a rung will go on: each ends as pruned, and its checkpoint goes."""

@@ -17,7 +17,7 @@ from tlcompare.study.objective import NotDominated
 from tlcompare.study.planning import Plan
 from tlcompare.study.search import problem_of
 from tlcompare.study.space import Choices, Domain
-from tlcompare.study.studies import Halting, ask, make_sampler, next_number, suggest, wanted
+from tlcompare.study.studies import Halting, ask, kept_of, make_sampler, next_number, suggest, wanted
 from tlcompare.tracking.reading import BASELINE, TRIAL
 from tlcompare.tracking.runs import run_name
 from tlcompare.training.heads import train_together
@@ -31,11 +31,13 @@ class Proposal:
 
     Attributes:
         trial: as Optuna gave it.
+        kept: what Optuna had of it before, if it was begun earlier.
         job: its job, without a run.
         matters: whether it is trained to its end whatever it shows: a baseline, or another seed of an earlier trial.
     """
 
     trial: Trial
+    kept: FrozenTrial
     job: Job
     matters: bool
 
@@ -68,18 +70,19 @@ class Proposals:
         known = [(n, c.config) for n in range(plan.limits.trials) if (c := plan.candidate(n)) is not None]
         self._frozen = [(n, c) for n, c in known if not plan.search.plan(c).parameters]
 
-    def next(self, past: Collection[int]) -> Proposal | None:
+    def next(self, trials: Sequence[FrozenTrial], past: Collection[int]) -> Proposal | None:
         """The next trial, its parameters and what it is in the study; None where it was asked for and cannot be.
 
         Args:
+            trials: all that there are.
             past: numbers of trials that wait and are to go on waiting.
         """
         plan, search, study = self._plan, self._plan.search, self._ledger.study
-        number = next_number(study, past)
-        index = self._known_index(number)
+        number = next_number(trials, past)
+        index = self._known_index(number, trials)
         known = None if index is None else plan.known[index]
         trial = ask(study, _sampler(plan, number), known.params if known else {}, {KNOWN: index}, past)
-        there = self._ledger.trials()[number]
+        there = kept_of(study, trial)
         foreign = KNOWN not in there.user_attrs
         if foreign:
             if problem := problem_of(search, wanted(there)):
@@ -102,12 +105,16 @@ class Proposals:
                 if not foreign:
                     raise
                 return self._refused(trial, str(e))
-        return self._proposal(trial, index, config)
+        job, matters = self._job(trial, index, config, trials)
+        return Proposal(trial, there, job, matters)
 
-    def _proposal(self, trial: Trial, index: int | None, config: RunConfig) -> Proposal:
-        """A trial of this configuration, which is the known candidate `index` or none, written down."""
+    def _job(
+        self, trial: Trial, index: int | None, config: RunConfig, trials: Sequence[FrozenTrial]
+    ) -> tuple[Job, bool]:
+        """The job of a trial of this configuration, which is the known candidate `index` or none, and whether it
+        matters, both written down."""
         plan, search, number = self._plan, self._plan.search, trial.number
-        key, trials = search.key(config), self._ledger.trials()
+        key = search.key(config)
         same = [t for t in trials[:number] if t.user_attrs.get(_KEY) == key and t.state != TrialState.FAIL]
         config = replace(config, seed=config.seed + len(same))
         label = f"#{number} {search.label(config)}"
@@ -124,11 +131,11 @@ class Proposals:
             config,
             name,
             {TRIAL: str(number), BASELINE: str(baseline).lower()},
-            keep_model=_keep_model(plan, self._ledger),
+            keep_model=_keep_model(plan, self._ledger, trials),
             ahead=self._ahead(number if index is None or plan.cyclic else index, config),
             kept=self._kept[config.model],
         )
-        return Proposal(trial, job, matters)
+        return job, matters
 
     def _ahead(self, number: int, config: RunConfig) -> tuple[RunConfig, ...]:
         """If the whole backbone is frozen, the trials to come, as far as known, whose heads can train with this one."""
@@ -137,9 +144,8 @@ class Proposals:
         settled = ((n, replace(c, precision=c.precision or config.precision)) for n, c in self._frozen)
         return tuple(c for n, c in settled if n > number and train_together(c, config))
 
-    def _known_index(self, number: int) -> int | None:
+    def _known_index(self, number: int, trials: Sequence[FrozenTrial]) -> int | None:
         """Which of the known candidates trial `number` is: first each once, then those that failed, once more."""
-        trials = self._ledger.trials()
         if number < len(trials):
             index: int | None = trials[number].user_attrs.get(KNOWN)
             return index
@@ -158,12 +164,12 @@ class Proposals:
         return None
 
 
-def _keep_model(plan: Plan, ledger: Ledger) -> Callable[[Metrics], bool]:
+def _keep_model(plan: Plan, ledger: Ledger, trials: Sequence[FrozenTrial]) -> Callable[[Metrics], bool]:
     """Whether the model of the next trial is kept."""
     models = plan.limits.log_models
     if models != "best":
         return keep_all if models == "all" else keep_none
-    return NotDominated(plan.objectives, tuple(tuple(t.values) for t in ledger.best_trials()))
+    return NotDominated(plan.objectives, tuple(tuple(t.values) for t in ledger.best_trials(trials)))
 
 
 def _sampler(plan: Plan, number: int, parameter: str = "") -> optuna.samplers.BaseSampler:

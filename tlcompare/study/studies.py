@@ -315,10 +315,15 @@ def _pruned(trial: FrozenTrial) -> FrozenTrial:
     return halted
 
 
-def next_number(study: optuna.Study, past: Collection[int] = ()) -> int:
-    """The number of the trial that `ask` will give."""
-    waiting = [t.number for t in _waiting(study) if t.number not in past]
-    return min(waiting, default=len(study.get_trials(deepcopy=False)))
+def next_number(trials: Sequence[FrozenTrial], past: Collection[int] = ()) -> int:
+    """The number of the trial that `ask` will give, of all trials that there are."""
+    waiting = [t.number for t in trials if t.state == TrialState.WAITING and t.number not in past]
+    return min(waiting, default=len(trials))
+
+
+def kept_of(study: optuna.Study, trial: Trial) -> FrozenTrial:
+    """What the storage has of a trial."""
+    return study._storage.get_trial(trial._trial_id)
 
 
 def _waiting(study: optuna.Study) -> list[FrozenTrial]:

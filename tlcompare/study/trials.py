@@ -19,6 +19,7 @@ from tlcompare.study.proposals import Proposal, Proposals, failed, known_of
 from tlcompare.study.rungs import (
     CHECKED,
     Climb,
+    attribute,
     begun,
     climb_of,
     climbs_of,
@@ -108,7 +109,7 @@ class Trials:
                 return self._promoted(number, trials)
             if not waits and (over := self._enough(trials)):
                 return NotNow() if self._rungs and self._going else Over(over)
-            if proposal := self._proposals.next(past):
+            if proposal := self._proposals.next(trials, past):
                 return self._begun(proposal)
 
     def opened(self, job: Job) -> None:
@@ -178,7 +179,7 @@ class Trials:
 
     def _without_improvement(self, trials: Sequence[FrozenTrial]) -> int:
         """Trials that began after the last that is among the best had ended; the known ones are always tried."""
-        ended = [t.datetime_complete for t in self._ledger.first_bests() if t.datetime_complete]
+        ended = [t.datetime_complete for t in self._ledger.first_bests(trials) if t.datetime_complete]
         improved, waiting = max(ended, default=datetime.min), paused(trials)
         seen = [t for t in trials if KNOWN in t.user_attrs and (t.state in _SEEN or t.number in waiting)]
         later = [t.datetime_start for t in seen if t.number >= self._plan.baselines]
@@ -193,21 +194,20 @@ class Trials:
     def _begun(self, proposal: Proposal) -> Job:
         """A trial begins, or one that was interrupted goes on."""
         job, number = proposal.job, proposal.job.number
-        told = self._ledger.trials()[number]
         climb = None
-        if self._rungs and (climb := climb_of(told)) is None:
+        if self._rungs and (climb := climb_of(proposal.kept)) is None:
             climb = begun(rungs_of(job.config), self._share(job), proposal.matters or number % CHECKED == 0)
-            self._ledger.climb(number, climb)
-        self._going[number] = _Going(proposal.trial, told.last_step or 0, proposal.matters, climb)
+            proposal.trial.set_user_attr(*attribute(climb))
+        self._going[number] = _Going(proposal.trial, proposal.kept.last_step or 0, proposal.matters, climb)
         return job
 
     def _promoted(self, number: int, trials: Sequence[FrozenTrial]) -> Job:
         """A trial that has waited at a rung goes on to the next."""
         trial = trials[number]
         climb = climbs_of(trials)[number]
-        self._ledger.climb(number, promoted(climb))
+        self._ledger.climb(trial, promoted(climb))
         others = {t.number for t in trials if t.state == TrialState.WAITING} - {number}
-        proposal = self._proposals.next(others)
+        proposal = self._proposals.next(trials, others)
         assert proposal is not None
         job = self._begun(proposal)
         return replace(job, run_id=trial.user_attrs.get(RUN, ""), logged=trial.last_step or 0)
@@ -235,11 +235,14 @@ class Trials:
         assert going.climb is not None
         climb = passed(going.climb, rungs, epoch, going.loss)
         stays = len(climb.losses) > climb.goal and not climb.ends
-        others = climbs_of([t for t in self._ledger.trials() if t.number != job.number])
-        goes_on = stays and leads(climb, list(others.values()))
+        goes_on = stays and leads(climb, self._others(job))
         if goes_on:
             climb = promoted(climb)
         if climb != going.climb:
             going.climb = climb
-            self._ledger.climb(job.number, climb)
+            going.trial.set_user_attr(*attribute(climb))
         return Stop(f"paused after epoch {epoch}", pauses=True) if stays and not goes_on else None
+
+    def _others(self, job: Job) -> list[Climb]:
+        """How far all trials but one are."""
+        return list(climbs_of([t for t in self._ledger.trials() if t.number != job.number]).values())
