@@ -1,4 +1,5 @@
-"""The time to a right verdict: a careful person's way, tlcompare's sweep with ten seeds, and `decide`.
+"""The time to a right verdict: a careful person's way, tlcompare's sweep with ten seeds, and `decide`, which explores
+with rungs or with the median pruner.
 
     python -m benchmarks.verdict --rounds 10
 
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +112,9 @@ def _standing(folder: Path) -> dict[str, Any]:
     }
 
 
-def _decide(folder: Path, data: Path, number: int, given: argparse.Namespace) -> dict[str, Any]:
-    found = json.loads(_run([*_COMMAND, "decide", "--json", *_options(data, number, given)], folder))
+def _decide(folder: Path, data: Path, number: int, given: argparse.Namespace, pruner: str = "rungs") -> dict[str, Any]:
+    options = ["--pruner", pruner, *_options(data, number, given)]
+    found = json.loads(_run([*_COMMAND, "decide", "--json", *options], folder))
     unfrozen = next(row for row in found["contenders"] if row["minus_baseline"] is not None)
     return {
         "verdict": found["worth_it"],
@@ -126,6 +129,7 @@ _WAYS: dict[str, Callable[[Path, Path, int, argparse.Namespace], dict[str, Any]]
     "careful": _careful,
     "sweep": _fixed,
     "decide": _decide,
+    "decide-median": partial(_decide, pruner="median"),
 }
 
 
