@@ -62,7 +62,7 @@ class Costs:
 
     def starting(self, kept: Collection[Cut], images: int) -> NDArray[np.float64]:
         """Seconds per image to come to every cut, from the kept cut that makes it cheapest, or from the input."""
-        there = np.array([p in kept for p in self.points])
+        there = self._among(kept)
         saved = np.where(there, self.forward - self.reading(images), 0.0)
         return self.forward - np.maximum.accumulate(np.maximum(saved, 0.0))
 
@@ -72,13 +72,18 @@ class Costs:
         before = [p for p in self.points[: self.points.index(cut) + 1] if p in kept and saved[p] > 0]
         return max(reversed(before), key=lambda p: saved[p], default=None)
 
+    def _among(self, kept: Collection[Cut]) -> NDArray[np.bool_]:
+        """Which of all cuts are among these."""
+        nodes = {k.node for k in kept}
+        return np.array([p.node in nodes for p in self.points])
+
     def place(self, node: str) -> int:
         """The place of a cut among all, by its node: shapes differ with the image size."""
         return next(i for i, p in enumerate(self.points) if p.node == node)
 
     def seconds(self, demand: Demand, kept: Collection[Cut]) -> float:
         """Seconds that the frozen parts take in all with features kept at these cuts."""
-        there = np.array([p in kept for p in self.points])
+        there = self._among(kept)
         passes = np.array([demand.passes.get(p.node, 0.0) for p in self.points])
         making = self.forward[there].max(initial=0.0) + self.sizes[there].sum() * self.disk.write
         return float(demand.images * making + passes @ self.starting(kept, demand.images))
