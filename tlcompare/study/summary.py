@@ -103,7 +103,8 @@ def leave_summary(log: SweepLog, name: str, ledger: Ledger, plan: Plan, stopped:
         if len(best) > _TOP:
             lines.append(f"{'':<12} and {len(best) - _TOP} more that none is better than in everything")
         lines.append(f"{'':<12} chosen on {len(next(iter(plan.prepared.values())).split.val)} validation images")
-        lines += _rungs(ledger.trials(), objective.maximize)
+        said = _rungs(ledger.trials(), objective.maximize)
+        lines += [f"{'' if i else 'rungs':<12} {sentence}" for i, sentence in enumerate(said)]
         lines += _crowned(best[0], log, name, plan)
         log.tags({"tlcompare.best_run": best[0].user_attrs["run_id"], "tlcompare.best_trial": best[0].number})
     else:
@@ -140,11 +141,11 @@ def _counts(ledger: Ledger) -> str:
     return ", ".join(shown + ([f"{foreign} of another program that were not run here"] if foreign else []))
 
 
-def _rungs(trials: Sequence[FrozenTrial], maximize: bool) -> list[str]:
+def _rungs(trials: Sequence[FrozenTrial], maximize: bool) -> tuple[str, ...]:
     """What the rungs have saved, and whether they order trials as their ends do; nothing where there are none."""
     climbs = climbs_of(trials)
     if not climbs:
-        return []
+        return ()
     promoted = sum(c.ends and c.first != c.goal for c in climbs.values())
     halted = sum(t.state == TrialState.PRUNED for t in trials)
     alike, checked = agreement(trials, maximize)
@@ -154,7 +155,7 @@ def _rungs(trials: Sequence[FrozenTrial], maximize: bool) -> list[str]:
         else f"how well the first rung tells trials apart is not known: {checked} had their end in any case"
     )
     ended = f"{halted} trials ended at a rung, {promoted} were promoted to their end"
-    return [f"{'rungs':<12} {ended}; {epochs_of(trials)} epochs in all", f"{'':<12} {order}"]
+    return f"{ended}; {epochs_of(trials)} epochs in all", order
 
 
 def _described(trial: FrozenTrial, plan: Plan) -> str:
@@ -206,6 +207,8 @@ def _note(
         for row in ranked.to_dict("records")
     ]
     table = markdown([headings, *rows])
+    said = _rungs(ledger.trials(), plan.objectives[0].maximize)
+    rungs = [f"{sentence[0].upper()}{sentence[1:]}." for sentence in said]
     return f"""{warning}**{heading}** ({objectives})
 
 {listed}
@@ -217,7 +220,7 @@ def _note(
 {stopped[:1].upper() + stopped[1:]}: {_counts(ledger)}. Space `{plan.definition.space_name}`, backbones \
 {", ".join(plan.definition.models)}, sampler {plan.definition.sampler}, pruner {plan.definition.pruner}.
 
-{_luck(runs)} The test set is sealed.
+{" ".join(filter(None, [_luck(runs), *rungs]))} The test set is sealed.
 
 Figures are under *Artifacts*, all of them interactive in `figures/sweep.html`. `tlcompare compare --sweep {name}` · \
 `tlcompare replicate --sweep {name}` · `tlcompare pick --sweep {name}`
