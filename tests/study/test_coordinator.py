@@ -42,6 +42,7 @@ class Sweep:
     """Trials in an SQLite study; each call makes source and coordinator anew, as a new process would."""
 
     total = 14
+    sampler = "random"
     pruner = "median"
     epochs = EPOCHS
     slots = 3
@@ -52,7 +53,7 @@ class Sweep:
         fixed = {"epochs": self.epochs, "model": "efficientnet_lite0"}
         found = search([lite], CONTENT, {"epochs": self.epochs})
         definition = Definition(
-            "mine", CONTENT, ("efficientnet_lite0",), fixed, ("val/accuracy",), (), "random", self.pruner
+            "mine", CONTENT, ("efficientnet_lite0",), fixed, ("val/accuracy",), (), self.sampler, self.pruner
         )
         known, baselines = found.always_first, len(found.baselines)
         self.plan = Plan(definition, found, objectives, Limits(self.total), None, {}, known, baselines, False)
@@ -449,3 +450,16 @@ def test_no_trial_begins_after_half_of_the_time(tmp_path, lite, monkeypatch):
         coordinator = work.coordinator(clock=clock)
         assert coordinator.run(engine, "played") == ENOUGH_EXPLORED
     assert len(work.runs.all()) == 2, "the second began before half of the time was over"
+
+
+def test_tpe_learns_from_trials_that_wait_at_a_rung(tmp_path, lite, monkeypatch):
+    """Which it does not by itself: it would choose others."""
+    monkeypatch.setattr(Climbing, "sampler", "tpe")
+    chosen = []
+    for name in ("halting", "bare"):
+        (tmp_path / name).mkdir()
+        work = Climbing(tmp_path / name, lite)
+        chosen.append([config for _, config in sitting(work).played])
+        monkeypatch.setattr("tlcompare.study.proposals.Halting", lambda sampler: sampler)
+    assert chosen[0][:10] == chosen[1][:10], "as long as it chooses at random"
+    assert chosen[0] != chosen[1]

@@ -11,7 +11,7 @@ from tlcompare.freezing.digest import digest
 from tlcompare.freezing.layers import build_and_trace
 from tlcompare.freezing.strategy import make_plan
 from tlcompare.machine.device import Compute
-from tlcompare.training.footprint import footprint
+from tlcompare.training.footprint import footprint, shares_behind
 
 FP32 = Compute("cpu", "fp32", 1)
 TRAIN = """
@@ -24,7 +24,7 @@ from tlcompare.freezing.layers import build_and_trace
 from tlcompare.freezing.strategy import freeze, make_plan, set_training
 from tlcompare.machine.device import Compute
 from tlcompare.machine.memory import peak_mb, reset_peak
-from tlcompare.training.footprint import footprint
+from tlcompare.training.footprint import footprint, shares_behind
 
 name, size, unfreeze, batch, precision = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5]
 compute = Compute("cpu", precision, 1)
@@ -95,3 +95,14 @@ def test_looking_changes_nothing():
     footprint(layers, make_plan(layers, "all", 5), FP32, 5, 8)
     assert digest(layers.network.state_dict()) == before
     assert not any(m.training for m in layers.network.modules())
+
+
+def test_the_share_of_operations_behind_each_cut():
+    layers = build_and_trace("timm:test_resnet", 64)
+    shares = shares_behind(layers)
+    assert shares[make_plan(layers, "all", 5).cut.node] == 1
+    assert shares[make_plan(layers, "frozen", 5).cut.node] == 0
+    deeper = [shares[make_plan(layers, text, 5).cut.node] for text in ("layer4", "layer3-layer4", "layer1-layer4")]
+    assert 0 < deeper[0] < deeper[1] < deeper[2] < 1
+    behind = torch.tensor(list(shares.values()))
+    assert (behind.diff() <= 0).all()
