@@ -21,6 +21,7 @@ from tlcompare.study.coordinator import Coordinator
 from tlcompare.study.ledger import Ledger
 from tlcompare.study.objective import make_objectives
 from tlcompare.study.planning import Limits, Plan
+from tlcompare.study.proposals import Proposals
 from tlcompare.study.replicates import Replicates
 from tlcompare.study.source import NotNow, Over
 from tlcompare.study.studies import Definition, Studies, make_pruner
@@ -64,14 +65,9 @@ class Sweep:
         study = self.studies.load("s")
         study.pruner = make_pruner(self.pruner, EPOCHS)
         model = "efficientnet_lite0"
-        trials = Trials(
-            Ledger(self.studies, study, self.plan.objectives),
-            self.plan,
-            {model: "fp32"},
-            {model: ()},
-            print,
-            clock or Clock(),
-        )
+        ledger = Ledger(self.studies, study, self.plan.objectives)
+        proposals = Proposals(ledger, self.plan, {model: "fp32"}, {model: ()}, print)
+        trials = Trials(ledger, self.plan, proposals, clock or Clock())
         return Coordinator(trials, self.runs, view or silent())
 
     def left_running(self):

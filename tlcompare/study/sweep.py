@@ -21,6 +21,7 @@ from tlcompare.study.coordinator import Coordinator
 from tlcompare.study.ledger import Ledger
 from tlcompare.study.numbering import require_same_layers, require_same_search
 from tlcompare.study.planning import Plan, Request, make_plan
+from tlcompare.study.proposals import Proposals
 from tlcompare.study.reuse import cuts_worth_keeping, expected
 from tlcompare.study.sitting import Sitting
 from tlcompare.study.studies import (
@@ -121,7 +122,7 @@ def _run(
     ledger = Ledger(studies, study, plan.objectives)
     kept = {model: tuple(cut.node for cut in points) for model, points in cuts.items()}
     clock = sitting.clock if sitting else Clock()
-    trials = Trials(ledger, plan, _precision(study, plan), kept, view.say, clock)
+    trials = Trials(ledger, plan, Proposals(ledger, plan, _precision(study, plan), kept, view.say), clock)
     with ExitStack() as beginning:
         beginning.enter_context(undivided())
         log = _open_log(study, plan, ledger, view, sitting.run_id if sitting else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -65,27 +65,17 @@ class Trials:
     Args:
         ledger: where they are kept.
         plan: what may be tried, and how long.
-        precision: in which each backbone trains, where the sweep does not say.
-        kept: the cuts at which each backbone's features are kept, by their nodes.
-        say: is told of trials that others asked for and that cannot be.
+        proposals: give the next.
         clock: of the decision that they are explored for.
     """
 
     noun = "trials"
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        plan: Plan,
-        precision: Mapping[str, str],
-        kept: Mapping[str, tuple[str, ...]],
-        say: Callable[[str], None],
-        clock: Clock,
-    ) -> None:
+    def __init__(self, ledger: Ledger, plan: Plan, proposals: Proposals, clock: Clock) -> None:
         self._ledger = ledger
         self._plan = plan
         self._clock = clock
-        self._proposals = Proposals(ledger, plan, precision, kept, say)
+        self._proposals = proposals
         self._rungs = plan.definition.pruner == "rungs"
         self._shares: dict[str, Mapping[str, float]] = {}
         self._going: dict[int, _Going] = {}
