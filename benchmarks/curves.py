@@ -6,7 +6,7 @@ A grid of depths and learning rates is trained once, to the end, with several se
 fonts (EfficientNet-Lite0 with its ImageNet weights). What was recorded is kept in benchmarks/results, so that another
 call only replays. Each replay begins 40 trials, the baselines and then what a sampler draws of these configurations,
 with one of the seeds, and lets a scheduler decide which are trained how far; its choice is the highest validation
-accuracy of those that were trained to their end. *Regret* is what the mean over all seeds of that choice is below the
+accuracy, or at the same the lowest loss, of those that were trained to their end. *Regret* is what the mean over all seeds of that choice is below the
 best mean there is; *of the best of three*, where the three best depths are compared with further seeds, as `decide`
 does. Prints a table as Markdown.
 """
@@ -249,7 +249,7 @@ def _row(curves: Sequence[Curve], scheduler: Scheduler, times: int, tpe: bool) -
             trial.done = until
             if until == _EPOCHS:
                 ended.append(trial)
-                ended.sort(key=lambda t: -t.best[-1])
+                ended.sort(key=lambda t: (-t.best[-1], t.loss[-1]))
             if ended and regret[ended[0].index] <= _GOOD:
                 good = min(good, seconds)
         depths = {t.place[0]: t.index for t in reversed(ended)}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import mean
 
 from tlcompare.config import RunConfig, resolve
 from tlcompare.engines.choice import engine_for
@@ -210,7 +212,7 @@ def _choose(trials: Sequence[LoggedRun], sweep: str, top: int, data: str | None)
 
 
 def configurations(trials: Sequence[LoggedRun], sweep: str) -> dict[str, list[LoggedRun]]:
-    """The finished trials by configuration, the best mean validation accuracy first.
+    """The finished trials by configuration, the best mean validation accuracy first, ties going to the lower loss.
 
     Raises:
         NothingToAsk: there is none.
@@ -221,8 +223,13 @@ def configurations(trials: Sequence[LoggedRun], sweep: str) -> dict[str, list[Lo
             groups.setdefault(run.tags["tlcompare.configuration"], []).append(run)
     if not groups:
         raise NothingToAsk(f'no trial of the sweep "{sweep}" has finished', f"tlcompare sweep --name {sweep}")
-    means = {key: sum(r.metrics["val/accuracy"] for r in runs) / len(runs) for key, runs in groups.items()}
-    return {key: groups[key] for key in sorted(groups, key=lambda key: -means[key])}
+    return {key: groups[key] for key in sorted(groups, key=lambda key: _rank(groups[key]))}
+
+
+def _rank(runs: Sequence[LoggedRun]) -> tuple[float, float]:
+    """What orders configurations, from their runs."""
+    accuracy, loss = (mean(r.metrics.get(m, math.inf) for r in runs) for m in ("val/accuracy", "val/log_loss"))
+    return -accuracy, loss
 
 
 def choices(groups: Mapping[str, Sequence[LoggedRun]], keys: Sequence[str], data: str | None) -> list[Choice]:
