@@ -6,9 +6,9 @@ A grid of depths and learning rates is trained once, to the end, with several se
 fonts (EfficientNet-Lite0 with its ImageNet weights). What was recorded is kept in benchmarks/results, so that another
 call only replays. Each replay begins 40 trials, the baselines and then what a sampler draws of these configurations,
 with one of the seeds, and lets a scheduler decide which are trained how far; its choice is the highest validation
-accuracy, or at the same the lowest loss, of those that were trained to their end. *Regret* is what the mean over all seeds of that choice is below the
-best mean there is; *of the best of three*, where the three best depths are compared with further seeds, as `decide`
-does. Prints a table as Markdown.
+accuracy, or at the same the lowest loss, of those that were trained to their end. *Regret* is what the mean over all
+seeds of that choice is below the best mean there is; *of the best of three*, where the three best depths are compared
+with further seeds, as `decide` does. Prints a table as Markdown.
 """
 
 from __future__ import annotations
