@@ -125,7 +125,8 @@ class Ledger:
                 else:
                     put_back(self.studies, trial)
         trials = self.trials()
-        known = [t for t in trials if t.state in _DONE or t.number in paused(trials)]
+        waiting = paused(trials)
+        known = [t for t in trials if t.state in _DONE or t.number in waiting]
         settled = {t.user_attrs[RUN] for t in known if RUN in t.user_attrs}
         with usable(self.studies.url):
             if (deleted := sorted(settled - set(by_id))) != self.deleted():

@@ -4,7 +4,7 @@ among the best there go on; the others pause, and go on from their checkpoints o
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -65,11 +65,15 @@ def passed(climb: Climb, rungs: Sequence[int], epoch: int, loss: float) -> Climb
 
 
 def leads(climb: Climb, others: Sequence[Climb]) -> bool:
-    """Whether a trial is among the best third, rounded down, of all that have passed the rung that it is at."""
-    rung = len(climb.losses) - 1
-    there = sorted(c.losses[rung] for c in (climb, *others) if len(c.losses) > rung)
+    """Whether a trial is among the best half, rounded down, of all that have passed the rung that it is at."""
+    return climb.losses[-1] <= _worst_that_leads((climb, *others), len(climb.losses) - 1)
+
+
+def _worst_that_leads(climbs: Iterable[Climb], rung: int) -> float:
+    """The highest loss at a rung of those that lead there."""
+    there = sorted(climb.losses[rung] for climb in climbs if len(climb.losses) > rung)
     count = len(there) // ONE_IN
-    return count > 0 and climb.losses[rung] <= there[count - 1]
+    return there[count - 1] if count else -math.inf
 
 
 def promoted(climb: Climb) -> Climb:
@@ -77,12 +81,13 @@ def promoted(climb: Climb) -> Climb:
     return replace(climb, goal=min(len(climb.losses), _END), paused=False)
 
 
-def next_promoted(climbs: dict[int, Climb]) -> int | None:
+def next_promoted(climbs: Mapping[int, Climb]) -> int | None:
     """Which paused trial goes on, by its number: of those that lead at their rung, the best of the highest."""
+    worst = [_worst_that_leads(climbs.values(), rung) for rung in range(_END)]
     leading = [
         (-len(climb.losses), climb.losses[-1], number)
         for number, climb in climbs.items()
-        if climb.paused and leads(climb, [c for n, c in climbs.items() if n != number])
+        if climb.paused and climb.losses[-1] <= worst[len(climb.losses) - 1]
     ]
     return min(leading)[2] if leading else None
 
