@@ -386,7 +386,8 @@ def make_sampler(kind: str, seed: int, number: int, parameter: str = "") -> optu
 
 
 def make_pruner(kind: str, epochs: int) -> optuna.pruners.BasePruner:
-    """`median` lets half of the epochs pass first, and five trials; `hyperband` halves from the first epoch."""
+    """`median` lets half of the epochs pass first, and five trials; `hyperband` halves from the first epoch; rungs
+    are none of Optuna's."""
     if kind == "median":
         return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=-(-epochs // 2))
     if kind == "hyperband":
