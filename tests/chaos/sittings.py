@@ -65,17 +65,22 @@ def kill_after(seconds, child, number=signal.SIGKILL):
     return end(child)
 
 
-def patched(place, name, change):
-    """Replace `module:attribute` or `module:attribute[key]` by what `change` makes of it, in this process."""
-    module = importlib.import_module(place)
+def found(place, name):
+    """The owner, the last name and the value of `module:attribute` or `module:attribute[key]`."""
     *path, last = name.split(".")
-    owner = module
+    owner = importlib.import_module(place)
     for part in path:
         owner = getattr(owner, part)
+    return owner, last, owner[last] if isinstance(owner, dict) else getattr(owner, last)
+
+
+def patched(place, name, change):
+    """Replace `module:attribute` or `module:attribute[key]` by what `change` makes of it, in this process."""
+    owner, last, value = found(place, name)
     if isinstance(owner, dict):
-        owner[last] = change(owner[last])
+        owner[last] = change(value)
     else:
-        setattr(owner, last, change(getattr(owner, last)))
+        setattr(owner, last, change(value))
 
 
 def dies(place, name, when, call=1):

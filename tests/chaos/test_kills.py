@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
-from tests.chaos.sittings import MODEL, SMALL, begin, dies, end, kill_after, patched, slow
+from tests.chaos.sittings import MODEL, SMALL, begin, dies, end, found, kill_after, patched, slow
 from tests.end_to_end.test_sweep import artifact, assert_they_agree, children, parent, study
 from tests.struck import struck
 from tlcompare.study.studies import Studies
@@ -67,7 +67,7 @@ def test_kills_at_random_moments(place, photos, many, survived):
 
 POINTS = [
     ("optuna", "create_study"),
-    ("tlcompare.study.trials", "ask"),
+    ("tlcompare.study.proposals", "ask"),
     ("tlcompare.tracking.sweeps", "Runs.open"),
     ("tlcompare.run", "log_epoch"),
     ("tlcompare.training.checkpoints", "Checkpoint.save"),
@@ -95,6 +95,10 @@ def counted(file):
         return noted
 
     patched("tlcompare.training.fit", "_train_step", change)
+
+
+def test_every_named_point_is_there():
+    assert all(callable(found(*point)[2]) for point in POINTS)
 
 
 def test_kills_at_every_named_point(place, photos, many, survived):
