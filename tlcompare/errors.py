@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from tlcompare.escaping import harmless
+
 _USER = re.compile(r"(?<=://)(?:[^:/@\s]*:\S*|[^/\s]+)@")
 _SECRET = re.compile(
     r"(?i)((?:[?&;#]|%3B)[\w-]*(?:password|passwd|pwd|token|secret|signature|sig|key|odbc_connect)(?:=|%3D))[^&;#\s\"']+"
@@ -23,6 +25,10 @@ class UserError(Exception):
         self.hint = _one_line(without_credentials(hint))
         stop = "" if self.what.endswith("?") else "."
         super().__init__(f"{self.what}{stop} {self.hint}".strip())
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows instead of a traceback."""
+        return [harmless(f"{type(self).__name__}: {self}")]
 
 
 def _one_line(text: str) -> str:

@@ -24,7 +24,7 @@ from tlcompare.features.feed import Stream
 from tlcompare.freezing.graph import between
 from tlcompare.freezing.strategy import make_plan
 from tlcompare.machine.device import choose_compute
-from tlcompare.machine.signals import stop_if_asked, terminable
+from tlcompare.machine.signals import stop_if_asked
 from tlcompare.preparation import Workbench, images_and_split
 from tlcompare.progress import RunReporter, reporting
 from tlcompare.serving import Predictor
@@ -88,7 +88,7 @@ def finalize(sweep: str, again: bool = False, data: str | None = None) -> str:
     if not todo:
         return f"The test set of {sweep} was {opened}. Its scores stand; nothing was scored again."
     workbench = Workbench(weights_here)
-    with reporting(len(todo)) as reporter, terminable(), alone_with(parent.run_id):
+    with reporting(len(todo)) as reporter, alone_with(parent.run_id):
         own_split = _require_ready(todo, reporter, workbench, data)
         if seen := opened_elsewhere(runs[0], parent.run_id, own_split):
             reporter.say(f"warning: {seen} other run(s) had already been scored on these test images")

@@ -21,8 +21,9 @@ from tlcompare.progress import Reporter, reporting
 from tlcompare.tracking.earlier import Earlier
 from tlcompare.tracking.log import GatheringLog
 from tlcompare.tracking.models import log_dataset, log_model, weights_here
-from tlcompare.tracking.record import final_metrics, log_end, log_epoch, log_predictions, log_start
-from tlcompare.tracking.runs import CHECKPOINT, free_run, open_run, ready
+from tlcompare.tracking.reading import LoggedRun
+from tlcompare.tracking.record import final_metrics, log_end, log_epoch, log_predictions, log_start, params_of
+from tlcompare.tracking.runs import CHECKPOINT, free_run, open_run, ready, run_name
 from tlcompare.training.checkpoints import Checkpoint
 from tlcompare.training.epochs import Epoch, Fitted, Paused, Pruned
 from tlcompare.training.evaluate import Scores, predict, score
@@ -44,6 +45,12 @@ class RunResult:
     run_id: str
     prepared: Prepared
     metrics: dict[str, float]
+
+    @property
+    def logged(self) -> LoggedRun:
+        """It as MLflow holds it, or will once its server answers again."""
+        params = {name: str(value) for name, value in params_of(self.prepared).items()}
+        return LoggedRun(self.run_id, run_name(self.prepared.config), "FINISHED", "", params, self.metrics, {})
 
 
 def train(config: RunConfig, earlier: Earlier | None = None) -> RunResult:

@@ -59,28 +59,47 @@ class Predictor:
         """Class probabilities, float32 of shape (images, classes).
 
         Args:
-            images: each the bytes of an image file, base64 text of them, a path, or a uint8 array of shape
-                (H, W), (H, W, 3) or (H, W, 4).
+            images: each the bytes of an image file, base64 text of them, a path, an image of Pillow's, or a uint8
+                array of shape (H, W), (H, W, 3) or (H, W, 4).
 
         Raises:
             DataError: one of them is no image; says which.
         """
+        pixels = self._pixels(images)
+        if not pixels:
+            return np.empty((0, len(self.classes)), np.float32)
+        parts = []
+        with torch.inference_mode():
+            for chunk in torch.split(torch.stack(pixels), _BATCH):
+                parts.append(self.model(self._normalised(chunk)).softmax(1).numpy())
+        return np.concatenate(parts)
+
+    def inputs(self, images: Iterable[Any]) -> torch.Tensor:
+        """Images as the network takes them: float32 of shape (images, 3, side, side).
+
+        Args:
+            images: as for `probabilities`, at least one.
+
+        Raises:
+            DataError: one of them is no image; says which.
+        """
+        return self._normalised(torch.stack(self._pixels(images)))
+
+    def _pixels(self, images: Iterable[Any]) -> list[torch.Tensor]:
         pixels = []
         for number, image in enumerate(images, start=1):
             try:
                 pixels.append(torch.from_numpy(self._square(image)).permute(2, 0, 1))
             except DataError as e:
                 raise DataError(f"image {number}: {e.what}", e.hint) from e
-        if not pixels:
-            return np.empty((0, len(self.classes)), np.float32)
-        parts = []
-        with torch.inference_mode():
-            for chunk in torch.split(torch.stack(pixels), _BATCH):
-                x = normalise(chunk, self.preprocessing.mean, self.preprocessing.std)
-                parts.append(self.model(x).softmax(1).numpy())
-        return np.concatenate(parts)
+        return pixels
+
+    def _normalised(self, pixels: torch.Tensor) -> torch.Tensor:
+        return normalise(pixels, self.preprocessing.mean, self.preprocessing.std)
 
     def _square(self, image: Any) -> NDArray[np.uint8]:
+        if isinstance(image, Image.Image):
+            return square(to_rgb(image), self.preprocessing).copy()
         data = image if isinstance(image, np.ndarray) else _bytes_of(image)
         with large_ones_in_turn(data if isinstance(data, bytes) else b""):
             return square(_to_image(data), self.preprocessing).copy()

@@ -5,7 +5,7 @@ from sklearn.linear_model import LogisticRegression
 
 from tlcompare.data.batches import Images
 from tlcompare.preparation import Workbench, prepare
-from tlcompare.probe import run_probe
+from tlcompare.probing import run_probe
 from tlcompare.study.planning import Quiet
 from tlcompare.training.probe import BlockProbe, suggestions
 

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
+from typing import Any
 
 import click
 
+import tlcompare
 from tlcompare.cli.options import (
     JOBS,
     SWITCH,
     either_spelling,
-    fixed_by,
     fixing_options,
-    percent,
     pruner_option,
-    seconds,
+    said,
     space_options,
     storage_option,
 )
 
 
 @click.command()
-@either_spelling(
-    "--budget", metavar="TIME", callback=seconds, help="Time it may take in all: 90s, 30m, 2h. [default: no limit]"
-)
+@either_spelling("--budget", metavar="TIME", help="Time it may take in all: 90s, 30m, 2h. [default: no limit]")
 @either_spelling("--name", help="Name of the decision; an existing one goes on. [default: decide and a number]")
 @space_options
 @either_spelling("--trials", type=click.IntRange(1, 100_000), help="Trials to explore with at most. [default: 40]")
@@ -39,9 +35,7 @@ from tlcompare.cli.options import (
     "--top", type=click.IntRange(1), help="How many configurations go on to the seeds, besides frozen. [default: 3]"
 )
 @either_spelling("--max-seeds", type=click.IntRange(6, 20), help="Most seeds of a configuration. [default: 16]")
-@either_spelling(
-    "--within", metavar="P%", callback=percent, help="Percentage points that one may lose and be as good. [default: 1%]"
-)
+@either_spelling("--within", metavar="P%", help="Percentage points that one may lose and be as good. [default: 1%]")
 @either_spelling(
     "--keep-sealed", **SWITCH, help="Leave the test images sealed: `tlcompare finalize` opens them later, once."
 )
@@ -53,25 +47,7 @@ from tlcompare.cli.options import (
 @either_spelling("--json", "as_json", **SWITCH, help="Print JSON.")
 @either_spelling("--dry-run", **SWITCH, help="Check everything, and print what would be tried and what it would take.")
 @fixing_options
-def decide(
-    budget: float | None,
-    name: str | None,
-    space: str | None,
-    models: tuple[str, ...],
-    trials: int | None,
-    patience: int | None,
-    pruner: str | None,
-    top: int | None,
-    max_seeds: int | None,
-    within: float | None,
-    keep_sealed: bool,
-    jobs: int | str | None,
-    storage: str | None,
-    output: str | None,
-    as_json: bool,
-    dry_run: bool,
-    **options: str | None,
-) -> None:
+def decide(as_json: bool, dry_run: bool, **options: Any) -> None:
     """Find out which layers to unfreeze, and whether it is worth it: from images to a verdict.
 
     It explores with a sweep, runs the best and the frozen baseline with as many seeds as the answers need, opens the
@@ -88,37 +64,15 @@ def decide(
     tlcompare decide --data photos/ --budget 1h
     tlcompare decide --data photos/ --model resnet50 --space depth --budget 2h --keep-sealed
     """
-    began = time.monotonic()
-    fixed = fixed_by(options, space)
-    limits = {"trials": trials, "patience": patience, "jobs": jobs}
-
-    from tlcompare.decide import decide as run_decide
-    from tlcompare.decide import foresee
-    from tlcompare.study.asked import Asked
-    from tlcompare.study.planning import Request
-
-    request = Request(
-        name=name,
-        space=space,
-        models=models,
-        options=fixed,
-        pruner=pruner,
-        storage=storage,
-        begins=True,
-        limits={limit: value for limit, value in limits.items() if value is not None},
-    )
-    asked = Asked(request, top, max_seeds, within, budget or None, keep_sealed, output)
+    given = said(options)
     if dry_run:
-        click.echo(foresee(asked))
+        click.echo(tlcompare.foresee_decision(**given))
         return
-    try:
-        decision = run_decide(asked, began)
-    except KeyboardInterrupt:
-        click.echo("Interrupted. What was finished stays; the same command goes on from there.", err=True)
-        sys.exit(130)
+    decision = tlcompare.decide(**given)
+    numbers = decision.numbers
     if as_json:
-        click.echo(json.dumps(decision.numbers))
+        click.echo(json.dumps(numbers))
         return
-    click.echo("\n".join(decision.sentences))
-    for path in decision.numbers["report"][:1]:
+    click.echo("\n".join(numbers["sentences"]))
+    for path in numbers["report"][:1]:
         click.echo(f"report  {path}")

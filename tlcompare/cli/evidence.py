@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import click
 
-from tlcompare.cli.options import MOVED, PREPARING, Command, percent, some_options
-from tlcompare.config import resolve
+import tlcompare
+from tlcompare.cli.options import MOVED, PREPARING, Command, said, some_options
 from tlcompare.errors import ConfigError
 
 
@@ -21,12 +22,6 @@ def _which_runs(command: Command) -> Command:
     ):
         command = decorate(command)
     return command
-
-
-def _one_source(run_ids: tuple[str, ...], sweep: str | None, experiment: str | None) -> None:
-    named = [n for n, v in (("RUN_IDS", run_ids), ("--sweep", sweep), ("--experiment", experiment)) if v]
-    if len(named) > 1:
-        raise ConfigError(f"{' and '.join(named)} were given", "Give one of them.")
 
 
 _baseline_option = click.option(
@@ -64,40 +59,22 @@ def compare(
     tlcompare compare --experiment demo --format md
     tlcompare compare RUN_ID RUN_ID
     """
-    _one_source(run_ids, sweep, experiment)
+    runs = tlcompare.runs(*run_ids, sweep=sweep, experiment=experiment)
     alone = [f"--baseline {baseline}"] if baseline != "frozen" else ["--wide"] if wide else []
     if alone and not evidence:
         raise ConfigError(f"{alone[0]} needs --evidence", "tlcompare compare --sweep NAME --evidence")
     if evidence:
         if sweep is None:
             raise ConfigError("--evidence needs --sweep", "tlcompare compare --sweep NAME --evidence")
-        _show_evidence(sweep, baseline, form, wide)
+        shown = tlcompare.open_sweep(sweep).evidence(baseline)
+        click.echo(shown.to(form, wide))
+        note = f"95% intervals in brackets; differences in percentage points; p corrected. {shown.rule}"
+        click.echo(note, err=True)
         return
-
-    from tlcompare.evidence.table import compare_runs, states_of, unlike
-    from tlcompare.report.table import render
-
-    rows = compare_runs(run_ids, experiment, sweep)
-    click.echo(render(rows, form))
-    if sweep is not None:
-        click.echo(states_of(sweep), err=True)
-    if differing := unlike(rows):
-        click.echo(f"These runs differ in {', '.join(differing)}: compare like with like only.", err=True)
-    elif len(set(run_ids)) == 2:
-        from tlcompare.evidence.two import mcnemar_of
-
-        click.echo(mcnemar_of(*run_ids), err=True)
-
-
-def _show_evidence(sweep: str, baseline: str, form: str, wide: bool) -> None:
-    from tlcompare.evidence.gathered import evidence_of
-    from tlcompare.evidence.verdicts import claims_of
-    from tlcompare.report.standing import render
-
-    found = evidence_of(sweep)
-    claims = claims_of(found.contenders, found.race, baseline)
-    click.echo(render(found.contenders, claims, form, wide))
-    click.echo(f"95% intervals in brackets; differences in percentage points; p corrected. {claims.rule}", err=True)
+    click.echo(runs.to(form))
+    for note in (runs.states, runs.why_unlike, runs.mcnemar):
+        if note:
+            click.echo(note, err=True)
 
 
 @click.command()
@@ -105,7 +82,6 @@ def _show_evidence(sweep: str, baseline: str, form: str, wide: bool) -> None:
 @click.option(
     "--within",
     metavar="P%",
-    callback=percent,
     help="Take the cheapest that is shown to be at most this many percentage points below the best.",
 )
 @click.option("--max-params", type=click.IntRange(1), help="Trainable weights it may have at most.")
@@ -119,7 +95,7 @@ def pick(
     run_ids: tuple[str, ...],
     sweep: str | None,
     experiment: str | None,
-    within: float | None,
+    within: str | None,
     max_params: int | None,
     max_latency: float | None,
     as_json: bool,
@@ -135,27 +111,15 @@ def pick(
     tlcompare pick --sweep default-1 --within 0.5% --max-latency 20
     tlcompare pick RUN_ID RUN_ID RUN_ID
     """
-    _one_source(run_ids, sweep, experiment)
-
-    from tlcompare.evidence.gathered import candidates
-    from tlcompare.evidence.pick import pick as pick_one
-    from tlcompare.tracking.sweeps import has_model, mark_picked
-
-    considered, left_out, race = candidates(run_ids, experiment, sweep)
-    if left_out:
-        click.echo(f"left out {len(left_out)} run(s) without a counterpart with the same seed", err=True)
-    picked = pick_one(considered, within or 0.0, max_params, max_latency, race=race)
-    winners = [run.run_id for run in picked.winner.runs]
-    mark_picked(winners, [r.run_id for c in considered if c is not picked.winner for r in c.runs], picked.why)
+    runs = tlcompare.runs(*run_ids, sweep=sweep, experiment=experiment)
+    picked = runs.pick(within=within, max_params=max_params, max_latency=max_latency)
+    if picked.left_out:
+        click.echo(f"left out {len(picked.left_out)} run(s) without a counterpart with the same seed", err=True)
     if as_json:
-        click.echo(json.dumps({"why": picked.why, "run": picked.run_id, "runs": winners}))
+        ids = [run.id for run in picked.runs]
+        click.echo(json.dumps({"why": picked.why, "run": picked.run.id, "runs": ids}))
         return
-    click.echo(picked.why)
-    click.echo(f"run    {picked.run_id}")
-    if has_model(picked.run_id):
-        click.echo(f"model  runs:/{picked.run_id}/model")
-    else:
-        click.echo(f"model  was not kept; again: tlcompare train --config runs:/{picked.run_id}")
+    click.echo(picked)
 
 
 @click.command()
@@ -172,9 +136,7 @@ def finalize(sweep: str, again: bool, data: str | None) -> None:
     tlcompare finalize --sweep default-1
     """
     try:
-        from tlcompare.finalize import finalize as open_test
-
-        click.echo(open_test(sweep, again, data))
+        click.echo(tlcompare.open_sweep(sweep).finalize(again=again, data=data).summary)
     except KeyboardInterrupt:
         click.echo("Interrupted. Runs that were scored stay so; the same command goes on with the others.", err=True)
         sys.exit(130)
@@ -188,11 +150,10 @@ def finalize(sweep: str, again: bool, data: str | None) -> None:
 @click.option(
     "--within",
     metavar="P%",
-    callback=percent,
     help="Margin below the best, in percentage points, within which the cheaper is good enough. "
     "[default: that of a race, else 1%]",
 )
-def report(sweep: str, output: str, baseline: str, within: float | None) -> None:
+def report(sweep: str, output: str, baseline: str, within: str | None) -> None:
     """Write what a sweep and its replicates show as one HTML file that needs no network.
 
     Beside it come the same as Markdown (.md) and every number in it as CSV (.csv); all three are logged to the sweep's
@@ -202,15 +163,13 @@ def report(sweep: str, output: str, baseline: str, within: float | None) -> None
     tlcompare report --sweep default-1 -o report.html
     tlcompare report --sweep default-1 --within 0.5% --baseline all
     """
-    from tlcompare.report.writing import write_report
-
-    for path in write_report(sweep, output, baseline, within):
+    for path in tlcompare.open_sweep(sweep).report(output, baseline=baseline, within=within):
         click.echo(path)
 
 
 @click.command()
 @some_options(PREPARING)
-def probe(**options: str | None) -> None:
+def probe(**options: Any) -> None:
     """Say, before any training, how much each block knows of your classes and how much it would change.
 
     One pass over the training images gives, for each block, the validation accuracy of a ridge classifier and of the
@@ -220,6 +179,4 @@ def probe(**options: str | None) -> None:
     \b
     tlcompare probe --model mobilenet --data flowers
     """
-    from tlcompare.probe import probe as probe_one
-
-    click.echo(probe_one(resolve({name: value for name, value in options.items() if value is not None})))
+    click.echo(tlcompare.probe(**said(options)))

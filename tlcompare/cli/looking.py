@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+import tlcompare
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SIZE = click.option("--image-size", "--image_size", type=click.IntRange(16, 2048), help="Side of the input in pixels.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -26,25 +30,19 @@ def models(pattern: str | None, as_json: bool) -> None:
     tlcompare models dinov2
     tlcompare models 'timm:convnext*'
     """
-    from tlcompare.backbones.registry import BUILT_IN
-    from tlcompare.catalogue import MOST_COUNTED, matching, rows
-    from tlcompare.progress import reporting
-
-    named = matching(pattern) if pattern else BUILT_IN
-    with reporting(0) as reporter:
-        found = rows(named, lambda done, total: reporter.counting("tracing networks", done, total))
-    listed = [asdict(row) for row in found]
+    found = tlcompare.models(pattern)
+    rows = _records(found)
     if as_json:
-        click.echo(json.dumps(listed))
+        click.echo(json.dumps(rows))
         return
-    _print_table([{n: v for n, v in row.items() if n != "problem"} for row in listed if not row["problem"]])
-    for row in found:
-        if row.problem:
-            click.echo(row.problem)
+    _print_table([{n: v for n, v in row.items() if n != "problem"} for row in rows if not row["problem"]])
+    for row in rows:
+        if row["problem"]:
+            click.echo(row["problem"])
     if not pattern:
         click.echo("and torchvision:NAME, timm:NAME: give a part of a name, such as dinov2")
-    elif len(named) > MOST_COUNTED:
-        click.echo(f"{len(named)} match; of {MOST_COUNTED} or fewer, layers and weights are counted")
+    elif all(row["weights"] is None for row in rows):
+        click.echo(f"{len(rows)} match; of 40 or fewer, layers and weights are counted")
 
 
 @click.command()
@@ -63,56 +61,16 @@ def layers(model: str, image_size: int | None, every: bool, as_json: bool) -> No
     tlcompare layers timm:vit_small_patch14_dinov2 --image-size 224
     tlcompare layers torchvision:resnet18 --all
     """
-    from tlcompare.freezing.layers import build_and_trace
-    from tlcompare.freezing.overview import block_rows, kept_after, left_out
-
-    listed = build_and_trace(model, image_size)
-    kept = kept_after(listed)
-    rows: list[dict[str, Any]] = [
-        {
-            "number": x.number,
-            "from_end": len(listed.layers) - x.number + 1,
-            "name": x.name,
-            "operation": x.operation,
-            "block": x.block,
-            "inner_block": x.inner,
-            "weights": x.weights,
-            "shape": list(x.shape),
-            "features_bytes": kept.get(x.name),
-        }
-        for x in listed.layers
-    ]
+    found = tlcompare.layers(model, image_size)
     if as_json:
-        click.echo(json.dumps(rows))
+        click.echo(json.dumps(_records(found.table)))
         return
     if every:
-        shown = [row | {"features after": _kilobytes(row.pop("features_bytes"))} for row in rows]
-        _print_table([{n: v for n, v in row.items() if n != "block"} for row in shown])
-    else:
-        _print_table(
-            [
-                {
-                    "block": row.block,
-                    "layers": f"{row.first}-{row.last}",
-                    "from_end": row.from_end,
-                    "weights": row.weights,
-                    "shape": list(row.shape),
-                    "features": _kilobytes(row.features),
-                }
-                for row in block_rows(listed)
-            ]
-        )
-    click.echo(f"{len(rows)} layers, {listed.weights:,} weights, images of {listed.image_size} pixels.")
-    if listed.blocks != listed.inner_blocks:
-        click.echo(
-            f"Stages, which can be named too: {', '.join(b for b in listed.blocks if b not in listed.inner_blocks)}"
-        )
-    if text := left_out(listed):
-        click.echo(text)
-
-
-def _kilobytes(size: int | None) -> str:
-    return "" if size is None else f"{size / 1e3:,.0f} kB"
+        rows = [row | {"features after": _kilobytes(row.pop("features_bytes"))} for row in _records(found.table)]
+        _print_table([{n: v for n, v in row.items() if n != "block"} for row in rows])
+        click.echo("\n".join(found.notes))
+        return
+    click.echo(found)
 
 
 @click.command()
@@ -137,65 +95,22 @@ def plan(
     tlcompare plan --model resnet50 --unfreeze conv4+conv5 --classes 5 --measure
     tlcompare plan --model resnet50 --unfreeze conv4+conv5 --classes 5 --json
     """
-    from tlcompare.features.saving import expected_saving, is_measured
-    from tlcompare.freezing.layers import build_and_trace
-    from tlcompare.freezing.strategy import make_plan
-    from tlcompare.training.footprint import expected_footprint
-
-    layers = build_and_trace(model, image_size)
-    made = make_plan(layers, unfreeze, classes)
-    known = is_measured(layers)
-    if measure and not known:
-        click.echo(f"measuring how fast {model} is here, which is kept", err=True)
-    saving = expected_saving(layers, made, images=1000) if measure or known else None
-    needed = expected_footprint(layers, made, classes, batch_size, saving.precision if saving else "fp32")
+    found = tlcompare.plan(model, unfreeze, classes, image_size=image_size, batch_size=batch_size, measure=measure)
     if as_json:
-        features = saving.to_dict() if saving else None
-        click.echo(json.dumps(made.to_dict() | {"features": features, "footprint": needed.to_dict()}))
+        click.echo(json.dumps(found.to_dict()))
         return
-    _print_table(
-        [
-            {
-                "number": x.number,
-                "from_end": made.listed - x.number + 1,
-                "name": x.name,
-                "operation": x.operation,
-                "block": x.inner,
-                "trainable": made.trained_in(x),
-            }
-            for x in made.layers
-        ]
-    )
-    shape = " x ".join(map(str, made.cut.shape))
-    click.echo(f"backbone           {made.backbone}, {made.listed} layers")
-    click.echo(f"unfreeze           {made.unfreeze} ({made.family})")
-    click.echo(f"trainable layers   {len(made.layers)}")
-    click.echo(f"trainable weights  {made.trainable_parameters:,} of {made.total_parameters:,}")
-    click.echo(f"  of the head      {made.head_parameters:,}")
-    click.echo(f"blocks             {', '.join(made.blocks) or 'none, the head alone'}")
-    click.echo(f"cut                after {made.cut.after} ({shape} per image): nothing before it changes")
-    click.echo(
-        f"operations         {needed.forward_gflops:.2g} GFLOPs to classify an image, "
-        f"{needed.step_gflops:.2g} to train on it from the cut"
-    )
-    click.echo(
-        f"memory             {needed.memory_mb:,.0f} MB: {needed.weights_mb:,.0f} weights, {needed.optimizer_mb:,.0f} "
-        f"gradients and AdamW, {needed.activations_mb:,.0f} activations of {batch_size} images"
-    )
-    if saving is None:
-        click.echo("features           what keeping them saves is not known: --measure finds out")
-        return
-    if not saving.after:
-        click.echo("features           none are kept: there is nothing before the cut that would be worth it")
-        return
-    click.echo(
-        f"features           kept after {saving.after}, {saving.bytes_per_image / 1e3:.0f} kB per image: "
-        f"{saving.read_ms:.2g} ms to read instead of {saving.compute_ms:.2g} ms to compute"
-    )
-    click.echo(
-        f"training           about {saving.seconds:.0f} s instead of {saving.seconds_without:.0f} s for "
-        f"{saving.images:,} images and {saving.epochs} epochs here, in {saving.precision}"
-    )
+    _print_table(_records(found.table))
+    click.echo(found)
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """A row by its columns, with None for what is missing."""
+    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records"))
+    return found
+
+
+def _kilobytes(size: int | None) -> str:
+    return "" if size is None else f"{size / 1e3:,.0f} kB"
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:

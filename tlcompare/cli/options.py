@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import Field, fields
 from typing import Any, TypeVar
 
 import click
 
-from tlcompare.config import RECIPE, RunConfig, describe, flag, resolve, takes
+from tlcompare.config import RECIPE, RunConfig, describe, flag, takes
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -86,31 +86,27 @@ def fixing_options(command: Command) -> Command:
     return command
 
 
-def fixed_by(options: dict[str, str | None], space: str | None) -> dict[str, str]:
-    """What `fixing_options` were given, by the names of RunConfig; what is quick to check is, before torch is loaded.
+def said(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a call that the command line was given."""
+    return {name: value for name, value in options.items() if value not in (None, ())}
 
-    Raises:
-        UserError: an option, the space or the data cannot be.
-    """
-    from tlcompare.data.sources import require_known
-    from tlcompare.study.space import read_space
 
-    named = {"patience" if name == "epoch_patience" else name: value for name, value in options.items()}
-    fixed = {name: value for name, value in named.items() if value is not None}
-    if space is not None:
-        read_space(space)
-    require_known(resolve(fixed).data)
-    if sys.stderr.isatty():
-        click.echo("loading torch, Optuna and MLflow", err=True)
-    return fixed
+@contextmanager
+def interrupted_in_silence() -> Iterator[None]:
+    """Ctrl-C ends the block with its exit code; how to go on was said already."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _run_option(option_field: Field[Any], spelled: str, shown: str) -> Callable[[Command], Command]:
     spellings = dict.fromkeys([flag(spelled), f"--{spelled}"])
     boolean = option_field.type == "bool"
     extra: dict[str, Any] = {"is_flag": False, "flag_value": "true"} if boolean else {}
-    name = option_field.name
-    return click.option(*spellings, spelled, cls=_RunOption, default=None, metavar=takes(name), help=shown, **extra)
+    return click.option(
+        *spellings, spelled, cls=_RunOption, default=None, metavar=takes(option_field.name), help=shown, **extra
+    )
 
 
 def either_spelling(*names: str, **settings: Any) -> Callable[[Command], Command]:
@@ -129,7 +125,6 @@ def space_options(command: Command) -> Command:
     """What may be tried, with which backbones."""
     model = either_spelling(
         "--model",
-        "models",
         multiple=True,
         callback=listed,
         help="Backbone; repeat it, or use commas. "
@@ -149,26 +144,5 @@ pruner_option = either_spelling(
 storage_option = either_spelling(
     "--storage",
     metavar="URL",
-    envvar="TLCOMPARE_STORAGE",
     help="Optuna storage of the study. [default: TLCOMPARE_STORAGE, else sqlite:///optuna.db]",
 )
-
-
-def seconds(ctx: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
-    """`90`, `90s`, `30m` or `2h` in seconds."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)?", text.strip().lower())
-    if not found:
-        raise click.BadParameter(f"{text!r} is no time such as 90s, 30m or 2h")
-    return float(found.group(1)) * {"s": 1, "m": 60, "h": 3600}[found.group(2) or "s"]
-
-
-def percent(ctx: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
-    """`0.5%` as 0.005."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text.strip())
-    if not found or float(found.group(1)) >= 100:
-        raise click.BadParameter(f"{text!r} is no margin such as 0.5%")
-    return float(found.group(1)) / 100

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import sys
+from typing import Any
 
 import click
 
+import tlcompare
 from tlcompare.cli.options import (
     JOBS,
     MOVED,
     SWITCH,
     either_spelling,
-    fixed_by,
     fixing_options,
+    interrupted_in_silence,
     listed,
-    percent,
     pruner_option,
-    seconds,
+    said,
     space_options,
     storage_option,
 )
-from tlcompare.errors import ConfigError
-from tlcompare.files import expanded
 from tlcompare.study.space import SAMPLERS
 
 _TOP = 5
@@ -35,9 +33,7 @@ _TOP = 5
     type=click.IntRange(1, 100_000),
     help="Trials in all, with those of earlier sittings. [default: 40, or the whole grid or list]",
 )
-@either_spelling(
-    "--timeout", metavar="TIME", callback=seconds, help="Begin no trial after this: 90s, 30m, 2h; 0 is off."
-)
+@either_spelling("--timeout", metavar="TIME", help="Begin no trial after this: 90s, 30m, 2h; 0 is off.")
 @either_spelling(
     "--patience", type=click.IntRange(0), help="Stop after this many trials without improvement; 0 is off."
 )
@@ -83,25 +79,7 @@ _TOP = 5
     help="Afterwards run the five best configurations and the baselines with so many further seeds: see `replicate`.",
 )
 @fixing_options
-def sweep(
-    name: str | None,
-    space: str | None,
-    models: tuple[str, ...],
-    trials: int | None,
-    timeout: float | None,
-    patience: int | None,
-    maximize: tuple[str, ...],
-    minimize: tuple[str, ...],
-    sampler: str | None,
-    pruner: str | None,
-    jobs: int | str | None,
-    log_models: str | None,
-    storage: str | None,
-    probe: bool,
-    dry_run: bool,
-    seeds: int | None,
-    **options: str | None,
-) -> None:
+def sweep(dry_run: bool, **options: Any) -> None:
     """Let Optuna explore what to unfreeze, one MLflow run per trial.
 
     An option of `train` fixes that choice for the whole sweep. The baselines (frozen, the report's strategies or the
@@ -115,41 +93,12 @@ def sweep(
     tlcompare sweep --name default-1                            (go on with an interrupted one)
     tlcompare sweep --space surgical --dry-run                  (what would be tried, and what it would cost)
     """
-    fixed = fixed_by(options, space)
-    limits = {"trials": trials, "timeout": timeout, "patience": patience, "jobs": jobs, "log_models": log_models}
-
-    from tlcompare.study.planning import Request
-
-    request = Request(
-        name=name,
-        space=space,
-        models=models,
-        options=fixed,
-        maximize=maximize,
-        minimize=minimize,
-        sampler=sampler,
-        pruner=pruner,
-        storage=storage,
-        probe=probe,
-        limits={name: value for name, value in limits.items() if value is not None},
-    )
+    given = said(options)
     if dry_run:
-        from tlcompare.study.forecast import forecast
-
-        click.echo(forecast(request))
+        click.echo(tlcompare.foresee_sweep(**given))
         return
-
-    from tlcompare.study.sweep import sweep as run_sweep
-
-    try:
-        swept = run_sweep(request)
-        click.echo(swept.text)
-        if seeds is not None:
-            from tlcompare.study.replicate import replicate as run_again
-
-            click.echo(run_again(swept.name, _TOP, seeds, jobs=jobs or 1, data=fixed.get("data")))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    with interrupted_in_silence():
+        click.echo(tlcompare.sweep(**given).summary)
 
 
 @click.command()
@@ -172,7 +121,6 @@ def sweep(
 @either_spelling(
     "--within",
     metavar="P%",
-    callback=percent,
     help="Percentage points that one may lose and be as good, with --until-decided. [default: 1%]",
 )
 @either_spelling(
@@ -189,17 +137,7 @@ def sweep(
     help="Runs at a time; auto takes as many as there are CPUs for.",
 )
 @either_spelling("--data", metavar="DIR", help=MOVED)
-def replicate(
-    sweep: str,
-    top: int | None,
-    seeds: int | None,
-    until_decided: bool,
-    max_seeds: int | None,
-    within: float | None,
-    resplit: bool,
-    jobs: int | str,
-    data: str | None,
-) -> None:
+def replicate(sweep: str, **options: Any) -> None:
     """Run the best configurations of a sweep, and its baselines, with further seeds.
 
     The seeds are the same for all configurations, so that they are compared in pairs, and none that the sweep has
@@ -215,26 +153,9 @@ def replicate(
     tlcompare replicate --sweep default-1 --until-decided
     tlcompare replicate --sweep default-1 --top 5 --seeds 10
     """
-    fixed, raced = {"--seeds": seeds, "--resplit": resplit or None}, {"--max-seeds": max_seeds, "--within": within}
-    if until_decided and (given := [name for name, value in fixed.items() if value is not None]):
-        raise ConfigError(f"{given[0]} and --until-decided were given", "Give one of the two.")
-    if not until_decided and (given := [name for name, value in raced.items() if value is not None]):
-        raise ConfigError(f"{given[0]} needs --until-decided", "Add it, or give --seeds instead.")
-    try:
-        if until_decided:
-            from tlcompare.evidence.gathered import evidence_of
-            from tlcompare.report.decision import sentences
-            from tlcompare.study.race import race
-
-            race(sweep, top, max_seeds, within, jobs=jobs, data=data)
-            click.echo("\n".join(sentences(evidence_of(sweep))))
-            return
-        from tlcompare.study.replicate import replicate as run_again
-
-        top, seeds = _TOP if top is None else top, 10 if seeds is None else seeds
-        click.echo(run_again(sweep, top, seeds, resplit=resplit, jobs=jobs, data=data))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    with interrupted_in_silence():
+        found = tlcompare.open_sweep(sweep).replicate(**said(options))
+        click.echo("\n".join(found.sentences) if options["until_decided"] else found.summary)
 
 
 @click.command()
@@ -246,12 +167,8 @@ def spaces(space: str | None) -> None:
     tlcompare spaces
     tlcompare spaces default > mine.yaml
     """
-    from tlcompare.config import presets
-    from tlcompare.study.space import read_space
-
     if space is not None:
-        read_space(space)
-        click.echo((presets().get(space) or expanded(space)).read_text(encoding="utf-8").rstrip())
+        click.echo(tlcompare.search_space(space))
         return
-    for name in presets():
-        click.echo(f"{name:<10} {read_space(name).about}")
+    for name, about in tlcompare.search_spaces().items():
+        click.echo(f"{name:<10} {about}")

@@ -15,7 +15,8 @@ from typing import Any
 
 from tlcompare.engines.attempt import attempt
 from tlcompare.engines.jobs import Job, NextJob, Outcome, Stop, Watch
-from tlcompare.machine.signals import undisturbed
+from tlcompare.machine.guest import as_a_guest
+from tlcompare.machine.signals import terminable, undisturbed
 from tlcompare.preparation import Workbench
 from tlcompare.tracking.models import weights_here
 from tlcompare.tracking.outbox import send
@@ -138,15 +139,16 @@ def _work(connection: Connection) -> None:
     """The life of a worker process: it ends with the one that began it, however that ends."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
     remote, workbench = _Remote(connection), Workbench(weights_here)
-    while True:
-        try:
-            job = connection.recv()
-        except EOFError:
-            return
-        outcome = attempt(job, remote, workbench)
-        remote.send("ended", outcome)
-        if outcome.lost:
-            return
+    with terminable(), as_a_guest("mlflow"):
+        while True:
+            try:
+                job = connection.recv()
+            except EOFError:
+                return
+            outcome = attempt(job, remote, workbench)
+            remote.send("ended", outcome)
+            if outcome.lost:
+                return
 
 
 def _die_with_parent() -> None:

@@ -6,7 +6,7 @@ import inspect
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import TypeVar
 
@@ -15,7 +15,11 @@ _T = TypeVar("_T")
 
 @contextmanager
 def undisturbed(*numbers: int) -> Iterator[None]:
-    """These signals do nothing within the block, nor ever to a process that was started in it."""
+    """These signals do nothing within the block, nor ever to a process that was started in it; signals come to the main
+    thread, and others leave them as they are."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
         yield
@@ -28,19 +32,29 @@ _signals: list[int] = []
 _within: list[bool] = []
 
 
-@contextmanager
-def terminable() -> Iterator[None]:
+def terminable() -> AbstractContextManager[None]:
     """SIGTERM ends the block as Ctrl-C does: by an exception, and by `stop_if_asked` should that get lost.
 
     What a signal's exception has become on its way is that exception again at the end of the block.
     """
-    if signal.getsignal(signal.SIGTERM) is _stop or threading.current_thread() is not threading.main_thread():
+    return _stopping(signal.SIGTERM, signal.SIGINT)
+
+
+def interruptible() -> AbstractContextManager[None]:
+    """As `terminable` for Ctrl-C alone: in a program that is not ours, what SIGTERM does is that program's."""
+    return _stopping(signal.SIGINT)
+
+
+@contextmanager
+def _stopping(*numbers: int) -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in numbers}
+    if _stop in before.values() or threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    signal.signal(signal.SIGTERM, _stop)
-    if before[signal.SIGINT] is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _stop)
+    if before.get(signal.SIGINT) is not signal.default_int_handler:
+        before.pop(signal.SIGINT, None)
+    for number in before:
+        signal.signal(number, _stop)
     try:
         yield
     except Exception:

@@ -83,7 +83,7 @@ def page(charts: Sequence[Chart], title: str) -> str:
     """All charts as one HTML page that needs no network."""
     parts = []
     for number, chart in enumerate(charts):
-        figure = _interactive(chart)
+        figure = interactive(chart)
         parts.append(figure.to_html(full_html=False, include_plotlyjs=number == 0, default_height="520px"))
     shown = html.escape(title)
     style = "body{font-family:system-ui,sans-serif;max-width:1000px;margin:2rem auto;padding:0 1rem;background:#fff}"
@@ -93,7 +93,8 @@ def page(charts: Sequence[Chart], title: str) -> str:
     )
 
 
-def _interactive(chart: Chart) -> go.Figure:
+def interactive(chart: Chart) -> go.Figure:
+    """The chart as a plotly figure."""
     figure = go.Figure()
     for number, series in enumerate(chart.series):
         colour, mark = _style(number, series)

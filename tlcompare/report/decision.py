@@ -37,7 +37,7 @@ _LOGGED = {
 }
 
 
-_HEADINGS = ("configuration", "seeds", "validation", "to frozen", "", "to the winner", "", "test", "weights")
+CONTENDERS = ("configuration", "seeds", "validation", "to frozen", "", "to the winner", "", "test", "weights")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Decision:
         if self.evidence is None:
             return said
         claims = claims_of(self.evidence.contenders, self.evidence.race)
-        table = markdown([_HEADINGS, *(_row(c, claims) for c in self.evidence.contenders)])
+        table = markdown([CONTENDERS, *contender_rows(self.evidence, claims)])
         course = "\n".join(f"- {line}" for line in (self._explored, *course_lines(self.evidence)))
         seconds = ", ".join(f"{stage} {s:,.0f} s" for stage, s in self.numbers["seconds"].items())
         return (
@@ -104,6 +104,11 @@ class Decision:
             numbers = {n: None if v is None else float(str(v)) for n, v in metrics.items()}
             found.append(Summary(c.label, params, numbers))
         return found
+
+
+def contender_rows(evidence: Evidence, claims: Claims) -> list[list[str]]:
+    """The contenders, the best first, as cells under `CONTENDERS`."""
+    return [_row(c, claims) for c in evidence.contenders]
 
 
 def _row(c: Contender, claims: Claims) -> list[str]:

@@ -60,6 +60,19 @@ def draw_differences(comparisons: Sequence[Comparison], baseline: str) -> Figure
     return figure
 
 
+def draw_accuracies(contenders: Sequence[Contender]) -> Figure:
+    """Every contender's validation accuracy with its interval over seeds and images."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = _figure(height=1.0 + 0.36 * len(contenders))
+        for place, c in enumerate(contenders):
+            _bar(axes, c.accuracy.estimate, (c.accuracy.low, c.accuracy.high), place, faint=place > 0)
+        axes.set_yticks(range(len(contenders)), [c.label for c in contenders])
+        axes.invert_yaxis()
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        axes.set_xlabel("validation accuracy, with its 95% interval over seeds and images")
+    return figure
+
+
 def draw_response(answer: Response, trials: Sequence[LoggedRun]) -> Figure:
     """Accuracy against depth: replicated configurations with their intervals, single trials faint, the knee marked."""
     with mpl.rc_context(_STYLE):

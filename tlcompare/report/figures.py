@@ -11,6 +11,8 @@ from tlcompare.evidence.gathered import Evidence
 from tlcompare.evidence.pick import described
 from tlcompare.report.charts import Chart, Series
 
+_DEPTH = "share of layers from the first that trains to the end"
+
 
 def sweep_charts(
     trials: pd.DataFrame, goals: Sequence[tuple[str, bool]], best: Sequence[int], importance: Mapping[str, float]
@@ -26,7 +28,7 @@ def sweep_charts(
     """
     metric, maximize = goals[0]
     charts = [
-        _accuracy("depth", "Accuracy against depth", "share of layers from the first that trains to the end", trials),
+        trials_chart(trials),
         _accuracy("trainable_parameters", "Accuracy against trainable weights", "trainable weights", trials, log=True),
         _accuracy("cost/train_seconds", "Accuracy against training time", "training time (s)", trials),
         _importance(importance, metric),
@@ -35,13 +37,13 @@ def sweep_charts(
     return charts if len(goals) == 1 else [*charts, _pareto(trials, goals[1][0], metric, best)]
 
 
-def decision_charts(evidence: Evidence, taken: Mapping[str, float]) -> list[Chart]:
-    """Accuracy against depth with intervals over seeds and images, and where the time went.
+def trials_chart(trials: pd.DataFrame) -> Chart:
+    """Accuracy against depth, a point per trial."""
+    return _accuracy("depth", "Accuracy against depth", _DEPTH, trials)
 
-    Args:
-        evidence: of a decision's sweep.
-        taken: seconds by stage.
-    """
+
+def depth_chart(evidence: Evidence) -> Chart:
+    """Accuracy against depth: what was explored, and the contenders with intervals over seeds and images."""
     explored = [r for r in evidence.trials if r.status == "FINISHED" and "depth" in r.params]
     texts = [f"{r.params['strategy']}, one seed: {r.metrics['val/accuracy']:.2%}" for r in explored]
     depths, found = [float(r.params["depth"]) for r in explored], [r.metrics["val/accuracy"] for r in explored]
@@ -57,11 +59,14 @@ def decision_charts(evidence: Evidence, taken: Mapping[str, float]) -> list[Char
                 ends=[(c.accuracy.low, c.accuracy.high) for c in own],
             )
         )
-    label = "share of layers from the first that trains to the end"
-    depth = Chart("accuracy_by_depth", "Accuracy against depth", label, "validation accuracy", series, percent=True)
+    return Chart("accuracy_by_depth", "Accuracy against depth", _DEPTH, "validation accuracy", series, percent=True)
+
+
+def time_chart(taken: Mapping[str, float]) -> Chart:
+    """Where the time of a decision went: seconds by stage."""
     stages, seconds = list(taken), list(taken.values())
     bars = [Series("seconds", stages, seconds, [f"{stage}: {s:.0f} s" for stage, s in taken.items()], kind="bars")]
-    return [depth, Chart("time", "Where the time went", "stage", "seconds", bars)]
+    return Chart("time", "Where the time went", "stage", "seconds", bars)
 
 
 def _pareto(trials: pd.DataFrame, x: str, y: str, best: Sequence[int]) -> Chart:

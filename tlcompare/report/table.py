@@ -26,17 +26,25 @@ _HEADINGS = {
 
 def render(rows: Sequence[Row], form: str) -> str:
     """The rows as `table`, `md`, `csv` or `json` text."""
-    table = [_cells(row, varying(rows)) for row in rows]
-    names = list(table[0])
     if form in ("json", "csv"):
-        return for_scripts(table, form)
-    if not any(r.note for r in rows):
-        names.remove("note")
-    heading = [_HEADINGS.get(n, n) for n in names]
-    cells = [[_shown(n, line[n]) for n in names] for line in table]
+        return for_scripts(columns_of(rows), form)
+    lines = lines_of(rows)
     if form == "md":
-        return markdown([heading, *cells])
-    return "\n".join(aligned([heading, *cells], left=[n in _TEXTS for n in names]))
+        return markdown(lines)
+    texts = {_HEADINGS.get(n, n) for n in _TEXTS}
+    return "\n".join(aligned(lines, left=[heading in texts for heading in lines[0]]))
+
+
+def columns_of(rows: Sequence[Row]) -> list[dict[str, object]]:
+    """The rows by column, the options in which they differ after the strategy."""
+    return [_cells(row, varying(rows)) for row in rows]
+
+
+def lines_of(rows: Sequence[Row]) -> list[list[str]]:
+    """The rows as cells, the headings first; notes where there are any."""
+    table = columns_of(rows)
+    names = [name for name in table[0] if name != "note" or any(r.note for r in rows)]
+    return [[_HEADINGS.get(n, n) for n in names], *([_shown(n, line[n]) for n in names] for line in table)]
 
 
 def for_scripts(rows: Sequence[Mapping[str, object]], form: str) -> str:

@@ -15,7 +15,7 @@ from tlcompare.errors import ConfigError, DataError, StudyError, WeightsError
 from tlcompare.files import expanded
 from tlcompare.machine.device import share_of_threads
 from tlcompare.preparation import Prepared, Workbench, images_of, notes_on_data, prepare
-from tlcompare.probe import run_probe
+from tlcompare.probing import run_probe
 from tlcompare.study.objective import Objective, make_objectives
 from tlcompare.study.parallel import AUTO, jobs_beside, jobs_for
 from tlcompare.study.search import Candidate, Search, bind, models_of

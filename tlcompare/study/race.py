@@ -12,7 +12,6 @@ from tlcompare.evidence.contenders import FROZEN, raced
 from tlcompare.evidence.looks import looks_to
 from tlcompare.evidence.questions import OPEN, Answer, Questions, visible
 from tlcompare.evidence.race import Race, race_of
-from tlcompare.machine.signals import terminable
 from tlcompare.preparation import Workbench
 from tlcompare.study.clock import Clock
 from tlcompare.study.parallel import AUTO, jobs_beside
@@ -90,7 +89,7 @@ def race(
     command += f" --data {shlex.quote(data)}" if data not in (None, parent.tags.get(DATA)) else ""
     again, clock = (sitting.again, sitting.clock) if sitting else (command, Clock())
     asked = {c.key: c for c in choices(groups, questions.all, data)}
-    with nullcontext(sitting.view) if sitting else viewing() as view, terminable(), alone_with(parent.run_id):
+    with nullcontext(sitting.view) if sitting else viewing() as view, alone_with(parent.run_id):
         if warning := warning_if_opened(parent):
             view.say(warning)
         workbench = Workbench(weights_here)

@@ -14,7 +14,7 @@ from tlcompare.engines.choice import engine_for
 from tlcompare.errors import StudyError, TrackingError
 from tlcompare.evidence.verdicts import seeds_for
 from tlcompare.freezing.strategy import make_plan
-from tlcompare.machine.signals import is_interruption, terminable
+from tlcompare.machine.signals import is_interruption
 from tlcompare.preparation import Prepared, Workbench, prepare
 from tlcompare.study.clock import Clock
 from tlcompare.study.coordinator import Coordinator
@@ -99,7 +99,7 @@ def replicate(
     wanted = [(c, c.with_seed(seed, resplit)) for seed in range(first, first + seeds) for c in chosen]
     again = f"tlcompare replicate --sweep {sweep} --top {top} --seeds {seeds}{' --resplit' if resplit else ''}"
     again += f" --data {shlex.quote(data)}" if data not in (None, parent.tags.get(DATA)) else ""
-    with viewing() as view, terminable(), alone_with(parent.run_id):
+    with viewing() as view, alone_with(parent.run_id):
         if warning := warning_if_opened(parent):
             view.say(warning)
         view.say(f"{len(chosen) - others} baselines, and {others} others of the best {top}")

@@ -15,7 +15,7 @@ from tlcompare.errors import TrackingError
 from tlcompare.evidence.findings import luck
 from tlcompare.evidence.trials import trials_table
 from tlcompare.preparation import notes_on_data
-from tlcompare.probe import log_probe
+from tlcompare.probing import log_probe
 from tlcompare.report.charts import draw, page
 from tlcompare.report.figures import sweep_charts
 from tlcompare.report.table import markdown

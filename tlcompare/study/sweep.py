@@ -15,7 +15,7 @@ from tlcompare.config import resolve
 from tlcompare.engines.choice import engine_for
 from tlcompare.errors import StudyError
 from tlcompare.freezing.graph import Cut
-from tlcompare.machine.signals import is_interruption, terminable
+from tlcompare.machine.signals import is_interruption
 from tlcompare.study.clock import Clock
 from tlcompare.study.coordinator import Coordinator
 from tlcompare.study.ledger import Ledger
@@ -71,7 +71,7 @@ def sweep(request: Request, sitting: Sitting | None = None) -> Swept:
     name = checked_name(request.name) if request.name else None
     studies = Studies(url)
     viewed = nullcontext(sitting.view) if sitting else viewing()
-    with viewed as view, terminable(), usable(url), ExitStack() as alone:
+    with viewed as view, usable(url), ExitStack() as alone:
         if name:
             alone.enter_context(studies.alone(name))
         kept = studies.definition(name) if name else None

@@ -33,29 +33,8 @@ from tlcompare.training.latency import Latency
 
 def log_start(log: RunLog, prepared: Prepared) -> None:
     """Everything that is known before training: parameters, plan, layer list, environment."""
-    config, plan, split, store = prepared.config, prepared.plan, prepared.split, prepared.store
-    log.params(
-        {k: v for k, v in asdict(config).items() if k not in ("experiment", "run_name")}
-        | {
-            "backbone": plan.backbone,
-            "strategy": plan.unfreeze,
-            "strategy_family": plan.family,
-            "depth": round(plan.depth, 4),
-            "unfrozen_layers": len(plan.layers),
-            "listed_layers": plan.listed,
-            "unfrozen_share": round(len(plan.layers) / plan.listed, 4),
-            "trainable_parameters": plan.trainable_parameters,
-            "trainable_fraction": round(plan.trainable_parameters / plan.total_parameters, 6),
-            "log10_lr": round(math.log10(config.lr), 4),
-            "cut": plan.cut.after,
-            "classes": len(store.classes),
-            "train_images": len(split.train),
-            "val_images": len(split.val),
-            "test_images": len(split.test),
-            "data_digest": store.digest,
-        }
-        | {f"block.{block}": int(block in plan.blocks) for block in prepared.layers.blocks}
-    )
+    config, plan = prepared.config, prepared.plan
+    log.params(params_of(prepared))
     log.tags(
         {
             "backbone": plan.backbone,
@@ -88,6 +67,33 @@ def log_start(log: RunLog, prepared: Prepared) -> None:
     log.table("layers.csv", pd.DataFrame(listed))
     log.json("environment.json", _environment(prepared.compute))
     log_odd_files(log, prepared)
+
+
+def params_of(prepared: Prepared) -> dict[str, Any]:
+    """The options of a run as they were settled, and what they came to."""
+    config, plan, split, store = prepared.config, prepared.plan, prepared.split, prepared.store
+    return (
+        {k: v for k, v in asdict(config).items() if k not in ("experiment", "run_name")}
+        | {
+            "backbone": plan.backbone,
+            "strategy": plan.unfreeze,
+            "strategy_family": plan.family,
+            "depth": round(plan.depth, 4),
+            "unfrozen_layers": len(plan.layers),
+            "listed_layers": plan.listed,
+            "unfrozen_share": round(len(plan.layers) / plan.listed, 4),
+            "trainable_parameters": plan.trainable_parameters,
+            "trainable_fraction": round(plan.trainable_parameters / plan.total_parameters, 6),
+            "log10_lr": round(math.log10(config.lr), 4),
+            "cut": plan.cut.after,
+            "classes": len(store.classes),
+            "train_images": len(split.train),
+            "val_images": len(split.val),
+            "test_images": len(split.test),
+            "data_digest": store.digest,
+        }
+        | {f"block.{block}": int(block in plan.blocks) for block in prepared.layers.blocks}
+    )
 
 
 def log_odd_files(log: RunLog, prepared: Prepared) -> None:
@@ -159,16 +165,25 @@ def draw_figures(run: LoggedRun) -> None:
     Raises:
         TrackingError: what it has logged cannot be read.
     """
-    columns = {name: history_of(run, metric) for name, metric in _EPOCH.items()}
-    numbers = sorted(columns["train_loss"])
-    epochs = [Epoch(n, **{name: c.get(n, math.nan) for name, c in columns.items()}) for n in numbers]
     found = predictions_of(run, "val")
     classes = sorted({*found["true"], *found["predicted"]})
     place = {name: i for i, name in enumerate(classes)}
     counts = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(counts, (found["true"].map(place), found["predicted"].map(place)), 1)
     config = resolve(logged_config(run.run_id).options)
-    _draw(RunLog(run.run_id), config, epochs, int(run.metrics["train/best_epoch"]), {"val": (counts, classes)})
+    epochs, best = epochs_of(run), int(run.metrics["train/best_epoch"])
+    _draw(RunLog(run.run_id), config, epochs, best, {"val": (counts, classes)})
+
+
+def epochs_of(run: LoggedRun) -> list[Epoch]:
+    """The epochs of a run, the first first, as it has logged them.
+
+    Raises:
+        TrackingError: MLflow does not answer.
+    """
+    columns = {name: history_of(run, metric) for name, metric in _EPOCH.items()}
+    numbers = sorted(columns["train_loss"])
+    return [Epoch(n, **{name: c.get(n, math.nan) for name, c in columns.items()}) for n in numbers]
 
 
 def _draw(

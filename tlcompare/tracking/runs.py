@@ -21,7 +21,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from tlcompare.config import RunConfig, checked, flag
 from tlcompare.errors import ConfigError, TrackingError, UserError, without_credentials
 from tlcompare.files import expanded, first_line
-from tlcompare.machine.signals import is_interruption, terminable
+from tlcompare.machine.signals import is_interruption
 from tlcompare.tracking.alive import alive, died, settled
 from tlcompare.tracking.log import GatheringLog, RunLog
 from tlcompare.tracking.outbox import catch_up, kept, send
@@ -95,7 +95,7 @@ def open_run(config: RunConfig, run_id: str | None = None) -> Iterator[Gathering
     """
     status, state, reason = "FINISHED", "finished", ""
     in_sweep = run_id is not None  # which ends its runs itself
-    with terminable(), ExitStack() as beginning:
+    with ExitStack() as beginning:
         beginning.enter_context(undivided())
         try:
             with short_of_patience(timeout=False):

@@ -31,8 +31,6 @@ _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _SHORT = {_RETRIES: "1", _TIMEOUT: "10"}
 _SAY_AGAIN_S = 60.0
 _log = logging.getLogger(__name__)
-logging.getLogger("mlflow").setLevel(logging.ERROR)
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints tracebacks of what it then raises
 
 
 class _Waiting(logging.Filter):

@@ -19,7 +19,7 @@ from tlcompare.tracking.log import RunLog
 from tlcompare.tracking.reading import ROLE, SWEEP, readable
 from tlcompare.tracking.store import client
 
-_OURS = "Strategies"
+_OURS, _LOCAL = "Strategies", "http://127.0.0.1:5000"
 _COLUMNS = (
     "metrics.`val/accuracy`",
     "params.`backbone`",
@@ -72,7 +72,19 @@ def how_to_open(path: str) -> str:
         return f"{without_credentials(uri).rstrip('/')}/{path}"
     here = uri.removeprefix("sqlite:///") in ("mlflow.db", str(Path("mlflow.db").absolute()))
     serve = "mlflow ui" if here else f"mlflow ui --backend-store-uri {without_credentials(uri)}"
-    return f"{serve}, then http://127.0.0.1:5000/{path}"
+    return f"{serve}, then {_LOCAL}/{path}"
+
+
+def address_of(run_id: str) -> str:
+    """The page of a run in MLflow's UI: at the tracking server, or where `mlflow ui` serves a database file.
+
+    Raises:
+        TrackingError: no such run, or MLflow does not answer.
+    """
+    uri = mlflow.get_tracking_uri()
+    server = without_credentials(uri).rstrip("/") if uri.startswith("http") else _LOCAL
+    with readable():
+        return f"{server}/#/experiments/{client().get_run(run_id).info.experiment_id}/runs/{run_id}"
 
 
 def _state(sweep: str, decided: bool) -> dict[str, Any]:

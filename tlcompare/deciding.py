@@ -13,10 +13,10 @@ from tlcompare.errors import TrackingError
 from tlcompare.evidence.gathered import Evidence, evidence_of
 from tlcompare.evidence.pick import Pick, pick
 from tlcompare.finalize import finalize
-from tlcompare.machine.signals import is_interruption, terminable
+from tlcompare.machine.signals import is_interruption
 from tlcompare.report.charts import draw, page
 from tlcompare.report.decision import Decision, decision_of
-from tlcompare.report.figures import decision_charts
+from tlcompare.report.figures import depth_chart, time_chart
 from tlcompare.report.writing import place_of, write_report
 from tlcompare.study.asked import Asked, open_run
 from tlcompare.study.clock import ENOUGH_EXPLORED, Clock
@@ -63,7 +63,7 @@ def decide(asked: Asked, began: float | None = None) -> Decision:
         taken = json.loads(before.tags.get(TAKEN, "{}")) if before else {}
         clock = Clock(asked.budget, taken, lambda taken: log.tags({TAKEN: json.dumps(taken)}), began)
         with _ending(log):
-            with viewing() as view, terminable():
+            with viewing() as view:
                 view.question, view.clock = f"{name}: which layers to unfreeze, and is it worth it?", clock
                 view.say(f"going on with {name}; --name NEW decides anew" if before else f"decision {name}")
                 sitting = Sitting(log.run_id, view, _again(asked), _announcing(asked, view), clock)
@@ -150,7 +150,7 @@ def _leave(log: SweepLog, name: str, decision: Decision, taken: Mapping[str, flo
     log.metrics_of_steps({0: decision.metrics})
     leave_configurations(log, name, decision.configurations)
     if decision.evidence:
-        charts = decision_charts(decision.evidence, taken)
+        charts = [depth_chart(decision.evidence), time_chart(taken)]
         for chart in charts:
             log.figure(f"figures/{chart.key}.png", draw(chart))
         log.text("figures/decision.html", page(charts, f"Decision {name}"))
