@@ -26,7 +26,7 @@ from tlcompare.freezing.strategy import make_plan
 from tlcompare.machine.device import choose_compute
 from tlcompare.machine.signals import stop_if_asked
 from tlcompare.preparation import Workbench, images_and_split
-from tlcompare.progress import RunReporter, reporting
+from tlcompare.progress import Reporter, reporting
 from tlcompare.serving import Predictor
 from tlcompare.tracking.earlier import logged_config
 from tlcompare.tracking.log import RunLog
@@ -100,7 +100,7 @@ def finalize(sweep: str, again: bool = False, data: str | None = None) -> str:
     return f"The test set of {sweep} was {how}: {len(todo)} runs of {len(evidence.contenders)} configurations.{rest}"
 
 
-def _require_ready(runs: Sequence[LoggedRun], reporter: RunReporter, workbench: Workbench, data: str | None) -> bool:
+def _require_ready(runs: Sequence[LoggedRun], reporter: Reporter, workbench: Workbench, data: str | None) -> bool:
     """Check, before anything is opened, that models and images are there; whether the data came with its test images.
 
     Raises:
@@ -137,7 +137,7 @@ def _user() -> str:
         return f"user {os.getuid()}"
 
 
-def _score(runs: Sequence[LoggedRun], reporter: RunReporter, workbench: Workbench, data: str | None) -> None:
+def _score(runs: Sequence[LoggedRun], reporter: Reporter, workbench: Workbench, data: str | None) -> None:
     """Score runs, those of one configuration after one another: the images are looked up once for them, the network is
     built once for a backbone, and what is frozen in several runs is computed once."""
     predictor: Predictor | None = None
@@ -193,9 +193,7 @@ class _FrozenParts:
         return np.asarray(logits.softmax(1).cpu())
 
 
-def _test_images(
-    run: LoggedRun, reporter: RunReporter, workbench: Workbench, data: str | None
-) -> tuple[Images, Indices]:
+def _test_images(run: LoggedRun, reporter: Reporter, workbench: Workbench, data: str | None) -> tuple[Images, Indices]:
     """The images of a run, on this machine's device, and which of them are the test images.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -19,6 +20,9 @@ def as_a_guest(*libraries: str) -> Iterator[None]:
     """
     import torch
 
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # in a notebook it asks for widgets, which nothing here shows
+        import_module("tqdm.auto")
     for name in libraries:
         import_module(name)
     levels = {name: logging.getLogger(name).level for name in _LEVELS}

@@ -12,13 +12,13 @@ from typing import Any
 from tlcompare.config import flag, resolve
 from tlcompare.errors import StudyError
 from tlcompare.files import cache_dir, locked
-from tlcompare.study.planning import Request, settled
+from tlcompare.study.planning import EPOCH_PATIENCE, Request, settled
 from tlcompare.study.studies import DEFAULT_STORAGE, Studies, checked_name
 from tlcompare.tracking.alive import alive
 from tlcompare.tracking.reading import ASKED, BUDGET, TAKEN, TIME_OVER, LoggedRun, decision_runs, sweep_names
 from tlcompare.tracking.sweeps import SweepLog, alone_with, open_decision, reopen_sweep
 
-_LIMITS, _EPOCH_PATIENCE = ("trials", "patience"), "epoch_patience"
+_LIMITS = ("trials", "patience")
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,8 @@ class Asked:
     @property
     def question(self) -> dict[str, Any]:
         """What makes two decisions the same, by the names that the command line gives it."""
-        request = self.request
-        limits, options = dict(request.limits or {}), settled(request.options or {})
-        said = {
-            "space": request.space,
-            "model": list(request.models),
-            "pruner": request.pruner,
-            **{name: limits.get(name) for name in _LIMITS},
-            "top": self.top,
-            "max_seeds": self.most,
-            "within": self.margin,
-            **{_EPOCH_PATIENCE if name == "patience" else name: value for name, value in options.items()},
-        }
-        return {name: value for name, value in said.items() if value not in (None, [])}
+        said = {"top": self.top, "max_seeds": self.most, "within": self.margin}
+        return self.request.question | {name: value for name, value in said.items() if value is not None}
 
     def asking(self, question: Mapping[str, Any]) -> Asked:
         """It with the question of an earlier sitting; the images may have moved, which shows in their digest."""
@@ -64,7 +53,7 @@ class Asked:
         space, pruner, models = said.pop("space", None), said.pop("pruner", None), tuple(said.pop("model", ()))
         limits = dict(self.request.limits or {}) | {name: said.pop(name) for name in _LIMITS if name in said}
         top, most, margin = (said.pop(name, None) for name in ("top", "max_seeds", "within"))
-        options = {"patience" if name == _EPOCH_PATIENCE else name: value for name, value in said.items()}
+        options = {"patience" if name == EPOCH_PATIENCE else name: value for name, value in said.items()}
         options |= {name: value for name, value in settled(self.request.options or {}).items() if name == "data"}
         request = replace(self.request, space=space, pruner=pruner, models=models, options=options, limits=limits)
         return replace(self, request=request, top=top, most=most, margin=margin)

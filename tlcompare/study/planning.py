@@ -25,6 +25,8 @@ from tlcompare.tracking.models import weights_here
 from tlcompare.training.epochs import Epoch
 from tlcompare.training.probe import as_probes, suggestions
 
+EPOCH_PATIENCE = "epoch_patience"
+"""What a sweep calls the patience of its runs."""
 EMBEDDED_MODEL = "efficientnet_lite0"
 _SMALL = {"image_size": 64, "epochs": 5}
 _TRIALS = 40
@@ -77,6 +79,23 @@ class Request:
         """Whether it says at most which sweep, as is enough to go on with one."""
         said = (self.space, self.models, self.options, self.maximize, self.minimize, self.sampler, self.pruner)
         return not any((*said, self.probe, self.begins, self.limits))
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """What makes two of them the same, by the names that the command line gives it."""
+        limits, options = dict(self.limits or {}), settled(self.options or {})
+        said = {
+            "space": self.space,
+            "model": list(self.models),
+            "maximize": list(self.maximize),
+            "minimize": list(self.minimize),
+            "sampler": self.sampler,
+            "pruner": self.pruner,
+            "probe": self.probe or None,
+            **{name: limits.get(name) for name in ("trials", "patience")},
+            **{EPOCH_PATIENCE if name == "patience" else name: value for name, value in options.items()},
+        }
+        return {name: value for name, value in said.items() if value not in (None, [])}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from collections.abc import Iterator, Mapping
@@ -37,7 +38,16 @@ from tlcompare.study.studies import (
 from tlcompare.study.summary import keep_best_models, leave_description, leave_summary, leave_table
 from tlcompare.study.trials import Trials
 from tlcompare.study.view import View, viewing
-from tlcompare.tracking.reading import DATA, readable, sweep_names, sweep_run, trials_of, warning_if_opened
+from tlcompare.tracking.reading import (
+    ASKED,
+    DATA,
+    readable,
+    sweep_names,
+    sweep_run,
+    sweep_runs,
+    trials_of,
+    warning_if_opened,
+)
 from tlcompare.tracking.runs import free_run, ready
 from tlcompare.tracking.store import cleaning_up, shown_uri, tracking_uri, undivided
 from tlcompare.tracking.sweeps import Runs, SweepLog, open_sweep, reopen_sweep
@@ -68,10 +78,12 @@ def sweep(request: Request, sitting: Sitting | None = None) -> Swept:
     ready()
     url = request.storage or DEFAULT_STORAGE
     require_separate(url, tracking_uri())
-    name = checked_name(request.name) if request.name else None
     studies = Studies(url)
     viewed = nullcontext(sitting.view) if sitting else viewing()
     with viewed as view, usable(url), ExitStack() as alone:
+        name = checked_name(request.name) if request.name else _interrupted(request, studies)
+        if name and not request.name:
+            view.say(f"going on with {name}, which was interrupted; --name NEW begins another")
         if name:
             alone.enter_context(studies.alone(name))
         kept = studies.definition(name) if name else None
@@ -100,7 +112,7 @@ def sweep(request: Request, sitting: Sitting | None = None) -> Swept:
             study = studies.load(name)
         if sitting:
             sitting.planned(plan)
-        return _run(studies, study, plan, cuts, view, sitting)
+        return _run(studies, study, plan, cuts, view, sitting, _asked(request))
 
 
 def _run(
@@ -110,8 +122,9 @@ def _run(
     cuts: Mapping[str, tuple[Cut, ...]],
     view: View,
     sitting: Sitting | None,
+    asked: str,
 ) -> Swept:
-    """The part of a sweep that has a study."""
+    """The part of a sweep that has a study; a new one is marked with what was `asked`."""
     _require_same_images(study, plan)
     data = plan.definition.options["data"]
     if (before := studies.definition(study.study_name)) and before.options["data"] != data:
@@ -125,7 +138,7 @@ def _run(
     trials = Trials(ledger, plan, Proposals(ledger, plan, _precision(study, plan), kept, view.say), clock)
     with ExitStack() as beginning:
         beginning.enter_context(undivided())
-        log = _open_log(study, plan, ledger, view, sitting.run_id if sitting else "")
+        log = _open_log(study, plan, ledger, view, asked, sitting.run_id if sitting else "")
         runs = Runs(log.run_id, name, "trial")
         coordinator = Coordinator(trials, runs, view)
         with _ending(log, studies), coordinator.unfinished(command):
@@ -151,6 +164,17 @@ def _run(
     return Swept(name, log.run_id, text)
 
 
+def _interrupted(request: Request, studies: Studies) -> str | None:
+    """The last sweep that the same was asked of, if it was broken off."""
+    asked, known = _asked(request), studies.names()
+    same = [(n, r) for n, r in sweep_runs().items() if n in known and r.tags.get(ASKED) == asked]
+    return same[-1][0] if same and same[-1][1].status in ("KILLED", "FAILED") else None
+
+
+def _asked(request: Request) -> str:
+    return json.dumps(request.question, sort_keys=True)
+
+
 @contextmanager
 def _ending(log: SweepLog, studies: Studies) -> Iterator[None]:
     """A sweep's run that ends as interrupted or failed where the block breaks off, with a table of what is there."""
@@ -174,7 +198,7 @@ def _precision(study: optuna.Study, plan: Plan) -> dict[str, str]:
     return chosen
 
 
-def _open_log(study: optuna.Study, plan: Plan, ledger: Ledger, view: View, above: str) -> SweepLog:
+def _open_log(study: optuna.Study, plan: Plan, ledger: Ledger, view: View, asked: str, above: str) -> SweepLog:
     """The sweep's run, which goes on if it has one already; `above` is the run of its decision, if it has one.
 
     Raises:
@@ -182,7 +206,7 @@ def _open_log(study: optuna.Study, plan: Plan, ledger: Ledger, view: View, above
     """
     name, kept = study.study_name, study.user_attrs.get(_PARENT)
     if kept is None:
-        log = open_sweep(name, study.user_attrs["id"], resolve(plan.definition.options), above)
+        log = open_sweep(name, study.user_attrs["id"], resolve(plan.definition.options), asked, above)
         study.set_user_attr(_PARENT, log.run_id)
         return log
 

@@ -1,4 +1,5 @@
-"""What a sweep, a race or a decision shows while it runs: one live view in a terminal, a line per run elsewhere."""
+"""What a sweep, a race or a decision shows while it runs: one live view in a terminal or a notebook, a line per run
+elsewhere."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from rich.text import Text
 from tlcompare.engines.jobs import Job
 from tlcompare.errors import without_credentials
 from tlcompare.escaping import harmless
+from tlcompare.progress import Notebook, notebook
 from tlcompare.study.clock import Clock
 from tlcompare.training.epochs import Epoch
 
@@ -41,8 +43,8 @@ class View:
         clock: how long it may take.
     """
 
-    console: Console
-    live: Live | None
+    console: Console | Notebook
+    live: Live | Notebook | None
     question: str = ""
     known: str = ""
     clock: Clock | None = None
@@ -83,8 +85,9 @@ class View:
         self._rows.pop(job.number, None)
         self.best, self.done = best, done
         self._ended += 1
-        left = f"  {self._left()} left" if self.live is None and self.done < self.total else ""
-        self._print(f"{done:>3}/{self.total}  {job.label}  {result}{f'  best {best}' if best else ''}{left}")
+        if not isinstance(self.live, Notebook):
+            left = f"  {self._left()} left" if self.live is None and self.done < self.total else ""
+            self._print(f"{done:>3}/{self.total}  {job.label}  {result}{f'  best {best}' if best else ''}{left}")
         self._show()
 
     def again(self, job: Job, reason: str) -> None:
@@ -139,6 +142,10 @@ def duration(seconds: float) -> str:
 @contextmanager
 def viewing() -> Iterator[View]:
     """A view whose live part goes away at the end."""
+    with notebook() as output:
+        if output:
+            yield View(output, output)
+            return
     console = Console(stderr=True, soft_wrap=True)
     if not sys.stderr.isatty():
         yield View(console, None)

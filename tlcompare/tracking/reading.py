@@ -27,7 +27,7 @@ DATA = "tlcompare.data"
 DECISION = "tlcompare.decision"
 """The name of a decision."""
 ASKED, BUDGET, TAKEN, TIME_OVER = (f"tlcompare.{what}" for what in ("asked", "budget_s", "taken_s", "time_over"))
-"""What a decision is about; seconds it may take, and has taken, by stage; whether these ended it."""
+"""What a sweep or a decision is about; seconds it may take, and has taken, by stage; whether these ended it."""
 QUESTIONS = "tlcompare.questions"
 """What a race over seeds is to answer, written before its first seed."""
 FINALISTS = "finalists.json"
@@ -101,7 +101,7 @@ def sweep_run(name: str) -> LoggedRun:
     Raises:
         TrackingError: there is no such sweep.
     """
-    sweeps = _sweeps()
+    sweeps = sweep_runs()
     if name in sweeps:
         return sweeps[name]
     every = sorted(sweeps)
@@ -110,7 +110,7 @@ def sweep_run(name: str) -> LoggedRun:
 
 
 def sweep_names() -> list[str]:
-    return sorted(_sweeps())
+    return sorted(sweep_runs())
 
 
 def opening(sweep: LoggedRun) -> str:
@@ -207,8 +207,8 @@ def _search(experiments: list[str], condition: str) -> list[LoggedRun]:
     return runs
 
 
-def _sweeps() -> dict[str, LoggedRun]:
-    """The runs of all sweeps by name, in all experiments; of two with the same name, the newer."""
+def sweep_runs() -> dict[str, LoggedRun]:
+    """The runs of all sweeps by name, in all experiments, the oldest first; of two with the same name, the newer."""
     return {run.tags[SWEEP]: run for run in _of_role("sweep") if SWEEP in run.tags}
 
 

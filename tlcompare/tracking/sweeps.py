@@ -15,7 +15,7 @@ from tlcompare.errors import TrackingError, without_credentials
 from tlcompare.files import cache_dir, first_line, locked
 from tlcompare.tracking.log import RunLog
 from tlcompare.tracking.outbox import forget
-from tlcompare.tracking.reading import DECISION, ROLE, SWEEP, LoggedRun, readable, replicates_of, trials_of
+from tlcompare.tracking.reading import ASKED, DECISION, ROLE, SWEEP, LoggedRun, readable, replicates_of, trials_of
 from tlcompare.tracking.runs import (
     CHECKPOINT,
     PAUSED,
@@ -51,11 +51,12 @@ class SweepLog(RunLog):
                 RunLog(run_id).end(status)
 
 
-def open_sweep(name: str, study_id: str, config: RunConfig, above: str = "") -> SweepLog:
+def open_sweep(name: str, study_id: str, config: RunConfig, asked: str, above: str = "") -> SweepLog:
     """A sweep's run for a study that has none yet: the one that `mlflow run` opened, one that an attempt that broke off
-    has made, or a new one in the experiment, below another run if one is `above`."""
+    has made, or a new one in the experiment, below another run if one is `above`; `asked` tells requests apart."""
     with readable():
-        tags = {SWEEP: name, ROLE: "sweep", STUDY_ID: study_id} | ({"mlflow.parentRunId": above} if above else {})
+        tags = {SWEEP: name, ROLE: "sweep", STUDY_ID: study_id}
+        tags |= {"mlflow.parentRunId": above} if above else {ASKED: asked}
         opened = opened_by_mlflow(study_id=study_id)
         if opened is not None:
             client().update_run(opened.info.run_id, name=name)
