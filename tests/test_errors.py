@@ -39,6 +39,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch._inductor import config as inductor
 
+import tlcompare
 from tests.chaos.servers import encrypted, sends
 from tests.chaos.sittings import MODEL, SMALL, run
 from tests.conftest import write_image
@@ -240,6 +241,7 @@ TRIGGERS = {
         decide --name done
         decide --name decided --top 2
         decide --name decided --dropout 0.5
+        decide --data photos --budget soon
     """,
     "Comparing": """
         compare --experiment nowhere
@@ -257,6 +259,7 @@ TRIGGERS = {
         compare --sweep proved --evidence --baseline conv9
         compare --sweep raced --evidence --baseline all
         pick --sweep raced --within 2%
+        pick --sweep raced --within 2
         pick --sweep nothing
         pick --sweep proved --max-params 1
         report --sweep proved -o report.csv
@@ -916,6 +919,13 @@ def wide():
 
 
 CALLS = {
+    "`tlcompare.train(epoch=3)`": lambda patch, names: tlcompare.train(epoch=3),
+    '`tlcompare.open_decision("decide-9")`': lambda patch, names: tlcompare.open_decision("decide-9"),
+    '`tlcompare.open_decision("proved")`': lambda patch, names: tlcompare.open_decision("proved"),
+    "`Decision.model()` before a seed has finished": lambda patch, names: tlcompare.open_decision("decided").model(),
+    "`tlcompare.open_run(RUN)` of a sweep": lambda patch, names: tlcompare.open_run(sweep_run("proved").run_id),
+    "`Model.inputs([])`": lambda patch, names: tlcompare.open_model(names["MODEL"]).inputs([]),
+    "`Model.predict(3)`": lambda patch, names: tlcompare.open_model(names["MODEL"]).predict(3),
     "a request of 300 images": asked(*[b"x"] * 300),
     "a request of too many pixels": asked(*[wide()] * 3),
     "a request with text": asked("no base64!"),

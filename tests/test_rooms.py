@@ -51,6 +51,20 @@ def test_no_room_imports_one_that_imports_it():
     assert order.index("evidence") < order.index("report")
 
 
+def test_the_command_line_calls_what_users_can_call():
+    beside = {"api", "cli", "config", "errors", "escaping", "files", "machine", "study"}
+    called = {
+        target
+        for name, tree in MODULES.items()
+        if room(name) == "cli"
+        for target in imported(tree)
+        if target.startswith("tlcompare.")
+    }
+    assert {room(target) for target in called} <= beside | {"__version__"}
+    assert {t for t in called if room(t) == "study"} == {"tlcompare.study.space", "tlcompare.study.space.SAMPLERS"}
+    assert not [t for t in called if room(t) == "api"], "import tlcompare, as users do"
+
+
 def test_a_circle_is_noticed():
     back = MODULES | {"tlcompare.data.back": ast.parse("def f():\n    from tlcompare.study import space")}
     with pytest.raises(graphlib.CycleError):
@@ -64,6 +78,7 @@ def test_a_circle_is_noticed():
         ("optuna", {"study"}),
         ("click", {"cli"}),
         ("rich", {"progress", "study"}),
+        ("IPython", {"progress"}),
         ("requests", {"files", "tracking"}),
         ("plotly", {"report"}),
     ],

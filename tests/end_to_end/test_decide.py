@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
+import tlcompare
 from tests.end_to_end.conftest import FAST
 from tlcompare.cli import main
 
@@ -73,6 +74,16 @@ def test_a_decision_whose_time_is_over_goes_on_with_more_and_leaves_what_its_sta
     assert said[-1].endswith("decide-1.html")
     assert found["sentences"][0] == said[0]
     assert said[0] in Path("decide-1.md").read_text()
+
+    held = tlcompare.open_decision("decide-1")
+    assert (held.verdict, list(held.sentences)) == (found["worth_it"], said[:-1])
+    assert list(held.table["configuration"]) == [c["configuration"] for c in found["contenders"]]
+    assert repr(held).splitlines()[0] == said[0]
+    assert held._repr_html_().count("<svg") == 2
+    assert held.run.id == found["use"]["run"]
+    assert held.model().classes == ("blue", "green", "red")
+    assert held.figure()._repr_png_().startswith(b"\x89PNG")
+    assert list(held.evidence().sentences[:1]) == said[:1]
 
     client = MlflowClient()
     note = client.get_run(decision.info.run_id).data.tags["mlflow.note.content"]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from tlcompare.api.options import Place
 from tlcompare.api.run import Model, Run
-from tlcompare.api.shown import Shown
+from tlcompare.api.shown import Shown, displayed
 from tlcompare.api.sweep import Evidence, Sweep
 from tlcompare.errors import TrackingError, did_you_mean
 from tlcompare.evidence.contenders import FROZEN
@@ -106,7 +106,7 @@ class Decision(Shown):
     def figure(self, plotly: bool = False) -> Any:
         """Accuracy against depth with intervals: of matplotlib, or of plotly, where the mouse tells which is which."""
         chart = depth_chart(evidence_of(self.name))
-        return interactive(chart) if plotly else draw(chart)
+        return interactive(chart) if plotly else displayed(draw(chart))
 
     def report(self, path: Place = "report.html") -> tuple[Path, ...]:
         """As `Sweep.report`."""

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor, nn
 
-from tlcompare.api.shown import Shown
+from tlcompare.api.shown import Shown, displayed
 from tlcompare.config import RunConfig, resolve
 from tlcompare.data.images import Preprocessing
 from tlcompare.errors import DataError, TrackingError
@@ -145,7 +145,7 @@ class Run(Shown):
         """Loss and accuracy over the epochs."""
         run, config = self.logged, self.config
         title = f"{config.model}, unfreeze {config.unfreeze}"
-        return learning_curves(epochs_of(run), int(run.metrics["train/best_epoch"]), config, title)
+        return displayed(learning_curves(epochs_of(run), int(run.metrics["train/best_epoch"]), config, title))
 
     def model(self) -> Model:
         """The trained model.

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+
+from matplotlib.figure import Figure
 
 from tlcompare.errors import UserError
 from tlcompare.report.document import Part, as_fragment, as_text
+
+
+def displayed(figure: Figure) -> Figure:
+    """The figure, which a notebook shows also where nothing of matplotlib.pyplot was imported."""
+
+    def png() -> bytes:
+        out = io.BytesIO()
+        figure.savefig(out, format="png")
+        return out.getvalue()
+
+    figure._repr_png_ = png  # type: ignore[attr-defined]
+    return figure
 
 
 class Shown:

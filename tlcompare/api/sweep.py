@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from tlcompare.api.options import Place, plain, share
 from tlcompare.api.run import Model, Run
 from tlcompare.api.runs import Choice, Runs
-from tlcompare.api.shown import Shown
+from tlcompare.api.shown import Shown, displayed
 from tlcompare.api.working import working
 from tlcompare.errors import ConfigError
 from tlcompare.evidence.contenders import FROZEN
@@ -73,7 +73,7 @@ class Evidence(Shown):
 
     def figure(self) -> Figure:
         """Every configuration's gain over the baseline, with its interval."""
-        return draw_differences(self._claims()[1].with_baseline, self.baseline)
+        return displayed(draw_differences(self._claims()[1].with_baseline, self.baseline))
 
     def to(self, form: str, wide: bool = False) -> str:
         """As text: `table`, of 120 characters unless it is `wide`, `md`, `csv` or `json`."""
@@ -140,7 +140,7 @@ class Sweep(Shown):
     def figure(self, plotly: bool = False) -> Any:
         """Accuracy against depth, a point per trial: of matplotlib, or of plotly, where the mouse tells which."""
         chart = trials_chart(self.table)
-        return interactive(chart) if plotly else draw(chart)
+        return interactive(chart) if plotly else displayed(draw(chart))
 
     def replicate(
         self,
