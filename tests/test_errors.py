@@ -43,7 +43,7 @@ import tlcompare
 from tests.chaos.servers import encrypted, sends
 from tests.chaos.sittings import MODEL, SMALL, run
 from tests.conftest import write_image
-from tlcompare.backbones.registry import get_backbone
+from tlcompare.backbones.registry import backbone_of_a_model, get_backbone
 from tlcompare.data.sources import FLOWERS
 from tlcompare.errors import UserError
 from tlcompare.evidence.two import mcnemar_of
@@ -118,6 +118,8 @@ TRIGGERS = {
         train --data photos --model timm:test_resnet --weights gone.pth
         train --data photos --model timm:test_resnet --weights notes.txt
         train --data photos --model timm:test_resnet --weights damaged.safetensors
+        layers nets:small
+        layers own:Small-01234567
         train --data photos --model timm:test_resnet --weights pickled.pth
         train --data photos --model timm:test_resnet --weights list.pth
         train --data photos --model timm:test_resnet --weights other.safetensors
@@ -923,6 +925,12 @@ CALLS = {
     '`tlcompare.open_decision("decide-9")`': lambda patch, names: tlcompare.open_decision("decide-9"),
     '`tlcompare.open_decision("proved")`': lambda patch, names: tlcompare.open_decision("proved"),
     "`Decision.model()` before a seed has finished": lambda patch, names: tlcompare.open_decision("decided").model(),
+    "`tlcompare.backbone(3)`": lambda patch, names: tlcompare.backbone(3),
+    "`tlcompare.backbone(network, mean=(1, 2))`": lambda patch, names: tlcompare.backbone(nn.ReLU(), mean=(1, 2)),
+    "`tlcompare.sweep(model=network, jobs=2)`": lambda patch, names: tlcompare.sweep(
+        model=nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()), jobs=2, data="photos", image_size=32, threads=1
+    ),
+    "the model of a network of one's own": lambda patch, names: backbone_of_a_model("nets:small"),
     "`tlcompare.open_run(RUN)` of a sweep": lambda patch, names: tlcompare.open_run(sweep_run("proved").run_id),
     "`Model.inputs([])`": lambda patch, names: tlcompare.open_model(names["MODEL"]).inputs([]),
     "`Model.predict(3)`": lambda patch, names: tlcompare.open_model(names["MODEL"]).predict(3),

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tlcompare.api.runs import Choice, Runs, runs
     from tlcompare.api.sweep import Evidence, Sweep, open_sweep
     from tlcompare.api.working import Interrupted
+    from tlcompare.backbones.own import backbone
+    from tlcompare.backbones.registry import Backbone
     from tlcompare.config import RunConfig
     from tlcompare.errors import UserError
 
@@ -35,11 +37,14 @@ _PLACES = {
     "api.decision": ("open_decision", "Decision"),
     "api.network": ("Layers", "Plan"),
     "api.working": ("Interrupted",),
+    "backbones.own": ("backbone",),
+    "backbones.registry": ("Backbone",),
     "config": ("RunConfig",),
     "errors": ("UserError",),
 }
 _PLACE = {name: place for place, names in _PLACES.items() for name in names}
 __all__ = [
+    "Backbone",
     "Choice",
     "Decision",
     "Evidence",
@@ -52,6 +57,7 @@ __all__ = [
     "Runs",
     "Sweep",
     "UserError",
+    "backbone",
     "decide",
     "examine",
     "foresee_decision",

@@ -46,7 +46,8 @@ class RunConfig:
 
     model: str = option(
         "efficientnet_lite0",
-        "Backbone: mobilenet, resnet50, efficientnet_lite0, torchvision:NAME or timm:NAME.",
+        "Backbone: mobilenet, resnet50, efficientnet_lite0, torchvision:NAME, timm:NAME or, of your own, "
+        "package.module:function.",
     )
     unfreeze: str = option(
         "frozen",

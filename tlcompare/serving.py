@@ -23,7 +23,7 @@ from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from tlcompare.backbones.registry import Backbone, get_backbone
+from tlcompare.backbones.registry import Backbone, backbone_of_a_model
 from tlcompare.data.images import MAX_PIXELS, Preprocessing, decode, large_ones_in_turn, pixels_of, square, to_rgb
 from tlcompare.data.views import normalise
 from tlcompare.errors import DataError, TrackingError
@@ -156,7 +156,7 @@ def load(folder: Path, shown_as: str = "", into: Predictor | None = None) -> Pre
             or description["weights_sha256"] != sha256_of(folder / WEIGHTS_FILE)
         ):
             raise TrackingError(f"the model in {name} is not as it was written", _RESTORE)
-        backbone, classes = get_backbone(description["backbone"]), tuple(map(str, description["classes"]))
+        backbone, classes = backbone_of_a_model(description["backbone"]), tuple(map(str, description["classes"]))
         shown: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in description["preprocessing"].items()
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from tlcompare.api.options import plain
 from tlcompare.api.working import working
 from tlcompare.config import presets
 from tlcompare.files import expanded
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tlcompare.api.network import Layers, Plan
+    from tlcompare.api.options import Network
 
 
 def models(pattern: str | None = None) -> pd.DataFrame:
@@ -47,7 +49,7 @@ def models(pattern: str | None = None) -> pd.DataFrame:
         return pd.DataFrame(found).astype(counts)
 
 
-def layers(model: str, image_size: int | None = None) -> Layers:
+def layers(model: Network, image_size: int | None = None) -> Layers:
     """The layers of a backbone, in blocks, as `unfreeze` counts and names them.
 
     Args:
@@ -61,12 +63,12 @@ def layers(model: str, image_size: int | None = None) -> Layers:
         from tlcompare.api.network import Layers
         from tlcompare.freezing.layers import build_and_trace
 
-        listed = build_and_trace(model, image_size)
-        return Layers(model, listed.image_size, listed)
+        listed = build_and_trace(plain(model), image_size)
+        return Layers(listed.backbone, listed.image_size, listed)
 
 
 def plan(
-    model: str,
+    model: Network,
     unfreeze: str | int,
     classes: int,
     *,
@@ -99,12 +101,12 @@ def plan(
         from tlcompare.progress import reporting
         from tlcompare.training.footprint import expected_footprint
 
-        listed = build_and_trace(model, image_size)
+        listed = build_and_trace(plain(model), image_size)
         made = make_plan(listed, str(unfreeze), classes)
         known = is_measured(listed)
         if measure and not known:
             with reporting(0) as reporter:
-                reporter.say(f"measuring how fast {model} is here, which is kept")
+                reporter.say(f"measuring how fast {listed.backbone} is here, which is kept")
         saving = expected_saving(listed, made, images=1000) if measure or known else None
         needed = expected_footprint(listed, made, classes, batch_size, saving.precision if saving else "fp32")
         return Plan(made.backbone, made.unfreeze, saving, needed, made, batch_size)

@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from inspect import Parameter, signature
-from typing import Any, TypedDict, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, get_type_hints
 
 from tlcompare.config import RunConfig
 from tlcompare.errors import ConfigError, did_you_mean
 
 F = TypeVar("F", bound=Callable[..., Any])
 Place = str | os.PathLike[str]
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tlcompare.backbones.registry import Backbone
+
+    Network = str | nn.Module | Backbone
+else:
+    Network = Any
 
 
 class Recipe(TypedDict, total=False):
@@ -59,7 +68,7 @@ class Recipe(TypedDict, total=False):
 class TrainOptions(Recipe, total=False):
     """Every option of a run."""
 
-    model: str
+    model: Network
     patience: int
     score_test: bool
     run_name: str | None
@@ -68,7 +77,7 @@ class TrainOptions(Recipe, total=False):
 class _Exploring(Recipe, total=False):
     name: str | None
     space: Place | None
-    model: str | Sequence[str]
+    model: Network | Sequence[Network]
     trials: int | None
     patience: int | None
     pruner: str | None
@@ -136,8 +145,19 @@ def said(options: Mapping[str, Any], kind: type) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A path as text, anything else as it is."""
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
+    """A path as text, a network of one's own by its name, anything else as it is."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if "torch" not in sys.modules:  # then it can be no network
+        return value
+    from torch import nn
+
+    from tlcompare.backbones.own import backbone
+    from tlcompare.backbones.registry import Backbone
+
+    if isinstance(value, nn.Module):
+        value = backbone(value)
+    return value.name if isinstance(value, Backbone) else value
 
 
 def seconds(name: str, time: str | float | None) -> float | None:
@@ -170,7 +190,7 @@ def share(name: str, margin: str | float | None) -> float | None:
     raise ConfigError(f"--{name} {margin} is no margin", "Give one such as 0.5%.")
 
 
-def listed(values: str | Sequence[str]) -> tuple[str, ...]:
+def listed(values: str | Sequence[Any]) -> tuple[str, ...]:
     """Names given one by one or with commas between them, as `mlflow run` must."""
-    every = [values] if isinstance(values, str) else values
+    every = [values] if isinstance(values, str) else map(plain, values)
     return tuple(dict.fromkeys(v.strip() for text in every for v in text.split(",") if v.strip()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import sys
 from collections import OrderedDict
@@ -36,6 +37,7 @@ class Backbone:
             image, differ; None where they do not.
         block_names: pairs of a pattern for module paths and the block's name; empty means the network's own.
         own_size: the side that it was made for, if it is to take another.
+        origin: where its code is, of a network of the user's own.
     """
 
     name: str
@@ -46,12 +48,13 @@ class Backbone:
     rename: Callable[[StateDict, nn.Module], StateDict] | None = None
     block_names: tuple[tuple[str, str], ...] = ()
     own_size: int | None = None
+    origin: str = ""
 
     def at_size(self, size: int | None) -> Backbone:
         """The same backbone on inputs of another side, in pixels."""
         if size in (None, self.preprocessing.size):
             return self
-        own = self.own_size or self.preprocessing.size
+        own = None if self.origin else self.own_size or self.preprocessing.size
         return replace(self, preprocessing=replace(self.preprocessing, size=size), own_size=own)
 
     def build(self) -> nn.Module:
@@ -75,13 +78,45 @@ class Backbone:
         return f"It was made for {self.own_size} pixels: leave --image-size out, or try another."
 
 
-@functools.cache
+OWN = "own:"
+"""How names of networks begin that were given as such; they are known to this process alone."""
+_given: dict[str, Backbone] = {}
+_ALLOWED = "TLCOMPARE_NETWORKS"
+
+
+def given(backbone: Backbone) -> Backbone:
+    """Remember a network of the user's own by its name."""
+    return _given.setdefault(backbone.name, backbone)
+
+
+def backbone_of_a_model(name: str) -> Backbone:
+    """The backbone of a model that was logged, whose name comes from outside: code of the user's own is imported for it
+    only where the user has named it, in this process or in TLCOMPARE_NETWORKS.
+
+    Raises:
+        BackboneError: no such backbone, or code that was not named.
+    """
+    library = name.partition(":")[0]
+    allowed = name in os.environ.get(_ALLOWED, "").split(",")
+    if ":" not in name or library in ("torchvision", "timm") or name in _given or allowed:
+        return get_backbone(name)
+    raise BackboneError(
+        f'the model is of a network of your own, "{name}", whose code is not imported unless you name it',
+        "Give the network to tlcompare.backbone() first." if name.startswith(OWN) else f"Set {_ALLOWED}={name}",
+    )
+
+
 def get_backbone(name: str) -> Backbone:
     """The backbone called `name`.
 
     Raises:
         BackboneError: no such backbone; says which there are and the nearest.
     """
+    return _given[name] if name in _given else _named(name)
+
+
+@functools.cache
+def _named(name: str) -> Backbone:
     if name in _BUILDERS:
         return _BUILDERS[name]()
     library, _, model = name.partition(":")
@@ -89,9 +124,18 @@ def get_backbone(name: str) -> Backbone:
         return _torchvision(name, model)
     if model and library == "timm":
         return _timm(name, model)
+    if name.startswith(OWN):
+        raise BackboneError(
+            f"{name} was given in Python, and is not known here", "Give it again: model=tlcompare.backbone(network)"
+        )
+    if model:
+        from tlcompare.backbones.own import imported
+
+        return imported(name)
     raise BackboneError(
         f'no backbone "{name}"',
-        f"{did_you_mean(name, BUILT_IN)} There are {', '.join(BUILT_IN)}, torchvision:NAME and timm:NAME.".strip(),
+        f"{did_you_mean(name, BUILT_IN)} There are {', '.join(BUILT_IN)}, torchvision:NAME, timm:NAME and "
+        "package.module:function, of your own.".strip(),
     )
 
 

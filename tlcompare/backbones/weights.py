@@ -73,6 +73,22 @@ class PackagedWeights:
 
 
 @dataclass(frozen=True)
+class AsMade:
+    """The weights that a network of the user's own has when it is made."""
+
+    shown: str
+
+    def cached(self) -> Path | None:
+        return None
+
+    def fetch(self) -> Path:
+        raise NotImplementedError(f"{self.shown}: they are in no file")
+
+    def __str__(self) -> str:
+        return self.shown
+
+
+@dataclass(frozen=True)
 class UrlWeights:
     """A file at a URL, kept where torch.hub keeps them."""
 
@@ -172,6 +188,8 @@ def load_weights(
     """
     if choice == "none":
         return "none: RANDOM WEIGHTS, nothing pretrained"
+    if choice == "default" and isinstance(source, AsMade):
+        return str(source)
     if choice == "default":
         if source is None:
             raise WeightsError("nobody publishes weights for this backbone", "Give --weights FILE or --weights none")

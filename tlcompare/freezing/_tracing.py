@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 import torch
 from torch import fx, nn
 
+import tlcompare
 from tlcompare.backbones.registry import Backbone
 from tlcompare.errors import BackboneError
 from tlcompare.files import first_line
@@ -40,7 +44,8 @@ def trace_features(backbone: Backbone, network: nn.Module) -> tuple[fx.GraphModu
             raise BackboneError(
                 f"{backbone.name} cannot take images of {size} pixels: {first_line(e)}", backbone.size_hint
             ) from e
-        raise _untraceable(f"{backbone.name} at {size} pixels", first_line(e)) from e
+        where = _where(e) if backbone.origin else ""
+        raise _untraceable(f"{backbone.name} at {size} pixels", f"{first_line(e)}{where}") from e
     if not same:
         raise _untraceable(f"{backbone.name} at {size} pixels", "its graph computes something else than it does")
     if backbone.classifier:
@@ -173,6 +178,13 @@ def _end_in_vector(traced: fx.GraphModule, backbone: Backbone) -> None:
         flat = traced.graph.call_function(torch.flatten, (pooled, 1))
     flat.meta = pooled.meta | {"shape": shape[:1]}
     _set_output(traced, flat)
+
+
+def _where(e: BaseException) -> str:
+    """The last line of the network's own code that an exception came through, in parentheses, if there is one."""
+    libraries = tuple(str(Path(str(module.__file__)).parent) for module in (torch, tlcompare))
+    own = [f for f in traceback.extract_tb(e.__traceback__) if not f.filename.startswith((*libraries, "<eval"))]
+    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno}: {own[-1].line})" if own else ""
 
 
 def _untraceable(name: str, reason: str) -> BackboneError:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from tlcompare.backbones.registry import OWN
 from tlcompare.config import RunConfig
+from tlcompare.errors import ConfigError
 from tlcompare.features.parallel import throughput
 from tlcompare.features.speed import faster_precision
 from tlcompare.freezing.layers import build_and_trace
@@ -37,6 +39,19 @@ def jobs_for(config: RunConfig, say: Callable[[str], None]) -> int:
     shown = ", ".join(f"{jobs}: {images:.0f}" for jobs, images in done.items())
     say(f"--jobs auto: {best} at a time ({config.model}, images per second with so many at a time: {shown})")
     return best
+
+
+def require_known_to_others(models: Iterable[str], jobs: int) -> None:
+    """Check that other processes can make these backbones, if there are to be any.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    if jobs > 1 and (model := next((m for m in models if m.startswith(OWN)), None)):
+        raise ConfigError(
+            f"--jobs {jobs}: {model} was given in Python, where other processes do not see it",
+            "Run one at a time, or give it as package.module:function.",
+        )
 
 
 def jobs_beside(threads: int) -> int:

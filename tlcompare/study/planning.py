@@ -17,7 +17,7 @@ from tlcompare.machine.device import share_of_threads
 from tlcompare.preparation import Prepared, Workbench, images_of, notes_on_data, prepare
 from tlcompare.probing import run_probe
 from tlcompare.study.objective import Objective, make_objectives
-from tlcompare.study.parallel import AUTO, jobs_beside, jobs_for
+from tlcompare.study.parallel import AUTO, jobs_beside, jobs_for, require_known_to_others
 from tlcompare.study.search import Candidate, Search, bind, models_of
 from tlcompare.study.space import Choices, Space, parse_space, read_space
 from tlcompare.study.studies import DEFAULT_STORAGE, Definition, shown
@@ -196,8 +196,9 @@ def make_plan(request: Request, kept: Definition | None, limits: Mapping[str, An
     cyclic = bool(space.trials) or definition.sampler == "grid"
     known = search.grid if cyclic else search.always_first
     chosen = {"trials": len(known) if cyclic else _TRIALS} | dict(limits) | asked
-    first = len(search.baselines)
-    return Plan(definition, search, objectives, Limits(**chosen), workbench, prepared, known, first, cyclic)
+    first, settled_limits = len(search.baselines), Limits(**chosen)
+    require_known_to_others(definition.models, settled_limits.jobs)
+    return Plan(definition, search, objectives, settled_limits, workbench, prepared, known, first, cyclic)
 
 
 def _require_learnable(definition: Definition, search: Search) -> None:

@@ -19,7 +19,7 @@ from tlcompare.preparation import Prepared, Workbench, prepare
 from tlcompare.study.clock import Clock
 from tlcompare.study.coordinator import Coordinator
 from tlcompare.study.numbering import require_same_layers
-from tlcompare.study.parallel import AUTO, jobs_beside
+from tlcompare.study.parallel import AUTO, jobs_beside, require_known_to_others
 from tlcompare.study.planning import Quiet
 from tlcompare.study.replicates import Replicates
 from tlcompare.study.reuse import cuts_worth_keeping
@@ -153,6 +153,7 @@ def run_missing(
     Raises:
         StudyError: runs failed; those that finished stay.
     """
+    require_known_to_others({config.model for _, config in wanted}, jobs)
     there = _there(parent, sweep, resplit=any(config.val_seed == config.seed for _, config in wanted))
     missing = [config for c, config in wanted if (c.key, config.seed, config.val_seed) not in there]
     try:

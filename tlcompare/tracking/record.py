@@ -44,6 +44,7 @@ def log_start(log: RunLog, prepared: Prepared) -> None:
             "tlcompare.version": __version__,
             "tlcompare.configuration": configuration_key(config, plan),
             "tlcompare.test_opened": "false",
+            **({"tlcompare.network": prepared.backbone.origin} if prepared.backbone.origin else {}),
             **_git_tags(),
         }
     )
