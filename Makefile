@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test test-slow test-floor audit chaos bench lint ui clean
+.PHONY: setup demo test test-slow test-floor audit chaos bench lint notebooks wheel ui clean
 
 setup: $(STAMP)
 
@@ -53,6 +53,13 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# docs/notebooks/*.ipynb from the text beside them.
+notebooks: setup
+	$(BIN)/python docs/notebooks/build.py
+
+wheel: setup
+	$(BIN)/uv build --wheel
 
 ui: setup
 	$(BIN)/mlflow ui --host 127.0.0.1

@@ -830,6 +830,7 @@ def errors(place, tmp_path_factory, serve_folder):
         for pattern, shown in (
             (r"[0-9a-f]{32}", "RUN"),
             (r"[0-9.]+ ms", "N ms"),
+            (r"(own:\w+)-[0-9a-f]{8}", r"\1-DIGEST"),
             (r"\[Errno \d+\]", "[Errno N]"),
             (r"https://127.0.0.1:\d+", "HTTPS"),
             (r"loss became (nan|inf) in epoch \d", "loss became nan in epoch 1"),

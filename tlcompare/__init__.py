@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tlcompare.api.network import Layers, Plan
     from tlcompare.api.run import Model, Run, open_model, open_run
     from tlcompare.api.runs import Choice, Runs, runs
-    from tlcompare.api.sweep import Evidence, Sweep, open_sweep
+    from tlcompare.api.sweep import Evidence, Report, Sweep, open_sweep
     from tlcompare.api.working import Interrupted
     from tlcompare.backbones.own import backbone
     from tlcompare.backbones.registry import Backbone
@@ -33,7 +33,7 @@ _PLACES = {
     "api.looking": ("models", "layers", "plan", "search_spaces", "search_space", "examine", "sync"),
     "api.run": ("open_run", "open_model", "Run", "Model"),
     "api.runs": ("runs", "Runs", "Choice"),
-    "api.sweep": ("open_sweep", "Sweep", "Evidence"),
+    "api.sweep": ("open_sweep", "Sweep", "Evidence", "Report"),
     "api.decision": ("open_decision", "Decision"),
     "api.network": ("Layers", "Plan"),
     "api.working": ("Interrupted",),
@@ -52,6 +52,7 @@ __all__ = [
     "Layers",
     "Model",
     "Plan",
+    "Report",
     "Run",
     "RunConfig",
     "Runs",

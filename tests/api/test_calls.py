@@ -164,9 +164,11 @@ def test_a_sweep_its_evidence_and_what_is_picked(workplace, photos):
     assert picked.why in repr(picked)
     assert picked.run in picked.runs
     assert set(picked.predict(photos / "red" / "00.png")["class"]) <= {"red", "green", "blue"}
-    pages = sweep.report("r.html")
-    assert [p.name for p in pages] == ["r.html", "r.md", "r.csv"]
-    assert all(Path(p).exists() for p in pages)
+    report = sweep.report("r.html")
+    assert [Path(line).name for line in repr(report).splitlines()] == ["r.html", "r.md", "r.csv"]
+    assert report.text.exists()
+    assert report.numbers.exists()
+    assert "&lt;h1&gt;" in report._repr_html_()
     opened = sweep.finalize()
     assert "test" in opened.summary
     assert opened.table["test_accuracy"].notna().all()

@@ -455,7 +455,7 @@ def test_without_data_and_without_a_network(tlcompare, monkeypatch, tmp_path):
         (["--storage", "nonsense"], "the study storage nonsense cannot be used"),
         (["--storage", "sqlite:///mlflow.db"], "MLflow's own database"),
         (["--weights", "gone.pth"], "no weights file"),
-        (["--timeout", "soon"], "no time such as"),
+        (["--timeout", "soon"], "is no time. Give one such as"),
         (["--epoch-patience", "-1"], "--patience must be at least 0, not -1"),
         (["--patience", "-1"], "Invalid value for '--patience'"),
         (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,7 +12,7 @@ import pandas as pd
 from tlcompare.api.options import Place
 from tlcompare.api.run import Model, Run
 from tlcompare.api.shown import Shown, displayed
-from tlcompare.api.sweep import Evidence, Sweep
+from tlcompare.api.sweep import Evidence, Report, Sweep
 from tlcompare.errors import TrackingError, did_you_mean
 from tlcompare.evidence.contenders import FROZEN
 from tlcompare.evidence.gathered import evidence_of
@@ -21,7 +20,7 @@ from tlcompare.evidence.verdicts import claims_of
 from tlcompare.report.charts import draw, interactive
 from tlcompare.report.decision import CONTENDERS, contender_rows
 from tlcompare.report.document import Part, Picture, Table
-from tlcompare.report.drawings import as_svg, draw_accuracies
+from tlcompare.report.drawings import as_svg, draw_accuracies, draw_chart
 from tlcompare.report.figures import depth_chart
 from tlcompare.tracking.reading import LoggedRun, decision_runs, file_of, sweep_names
 from tlcompare.tracking.store import shown_uri
@@ -108,7 +107,7 @@ class Decision(Shown):
         chart = depth_chart(evidence_of(self.name))
         return interactive(chart) if plotly else displayed(draw(chart))
 
-    def report(self, path: Place = "report.html") -> tuple[Path, ...]:
+    def report(self, path: Place = "report.html") -> Report:
         """As `Sweep.report`."""
         return self.sweep.report(path)
 
@@ -149,7 +148,7 @@ class Decision(Shown):
             Picture(
                 as_svg(draw_accuracies(evidence.contenders), "accuracies"), "The contenders, over all their seeds."
             ),
-            Picture(as_svg(draw(depth), depth.title), f"{depth.title}: every trial, and the contenders."),
+            Picture(as_svg(draw_chart(depth), depth.title), f"{depth.title}: every trial, and the contenders."),
         ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from tlcompare.evidence.verdicts import Claims, claims_of
 from tlcompare.report.charts import draw, interactive
 from tlcompare.report.decision import CONTENDERS, contender_rows, sentences
 from tlcompare.report.document import Part, Picture, Table
-from tlcompare.report.drawings import as_svg, draw_accuracies, draw_differences
+from tlcompare.report.drawings import as_svg, draw_accuracies, draw_chart, draw_differences
 from tlcompare.report.figures import trials_chart
 from tlcompare.report.standing import render, standing
 from tlcompare.report.writing import write_report
@@ -95,6 +96,28 @@ class Evidence(Shown):
             f"95% intervals in brackets; differences in percentage points. {claims.rule}",
             Picture(bars, "Mean validation accuracy over seeds."),
         ]
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """A report that was written; a notebook shows its page.
+
+    Attributes:
+        page: the HTML file, which needs no network.
+        text: the same as Markdown.
+        numbers: every number in it, as CSV.
+    """
+
+    page: Path
+    text: Path
+    numbers: Path
+
+    def __repr__(self) -> str:
+        return f"{self.page}\n{self.text}\n{self.numbers}"
+
+    def _repr_html_(self) -> str:
+        page = html.escape(self.page.read_text(encoding="utf-8"))
+        return f'<iframe srcdoc="{page}" sandbox style="width:100%;height:36rem;border:1px solid #8885"></iframe>'
 
 
 @dataclass(frozen=True, repr=False)
@@ -228,7 +251,7 @@ class Sweep(Shown):
 
     def report(
         self, path: Place = "report.html", *, baseline: str = FROZEN, within: str | float | None = None
-    ) -> tuple[Path, ...]:
+    ) -> Report:
         """Write what it shows as one HTML file that needs no network; beside it come the same as Markdown and every
         number in it as CSV. All three are logged to its run.
 
@@ -237,13 +260,10 @@ class Sweep(Shown):
             baseline: the strategy that others must beat.
             within: `1%` or 0.01: margin below the best within which the cheaper is good enough.
 
-        Returns:
-            The paths written.
-
         Raises:
             UserError: no replicates, or a file that cannot be written.
         """
-        return tuple(map(Path, write_report(self.name, str(plain(path)), baseline, share("within", within))))
+        return Report(*map(Path, write_report(self.name, plain(path), baseline, share("within", within))))
 
     def model(self) -> Model:
         """The model of its best trial: see `best`."""
@@ -267,7 +287,7 @@ class Sweep(Shown):
         return [
             f"**{self.name}**: {states_of(self.name)}",
             Table(_SHOWN, [[_cell(name, row[name]) for name in _SHOWN] for row in ranked.to_dict("records")]),
-            Picture(as_svg(draw(chart), chart.title), f"{chart.title}, one seed per trial."),
+            Picture(as_svg(draw_chart(chart), chart.title), f"{chart.title}, one seed per trial."),
         ]
 
 

@@ -163,8 +163,7 @@ def report(sweep: str, output: str, baseline: str, within: str | None) -> None:
     tlcompare report --sweep default-1 -o report.html
     tlcompare report --sweep default-1 --within 0.5% --baseline all
     """
-    for path in tlcompare.open_sweep(sweep).report(output, baseline=baseline, within=within):
-        click.echo(path)
+    click.echo(tlcompare.open_sweep(sweep).report(output, baseline=baseline, within=within))
 
 
 @click.command()

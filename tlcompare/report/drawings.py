@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentF
 from tlcompare.evidence.contenders import Contender
 from tlcompare.evidence.findings import COSTS, DOMINATED, Diagnosis, Response, pareto
 from tlcompare.evidence.verdicts import UNDECIDED, Comparison
-from tlcompare.report.charts import COLOURS, FAINT, MARKS
+from tlcompare.report.charts import COLOURS, FAINT, MARKS, Chart, draw
 from tlcompare.tracking.reading import LoggedRun
 from tlcompare.training.probe import BlockProbe
 
@@ -44,6 +44,12 @@ def as_svg(figure: Figure, description: str) -> str:
         r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1), count=1
     )
     return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(description)}" ', 1)
+
+
+def draw_chart(chart: Chart) -> Figure:
+    """A chart in the colours of the page."""
+    with mpl.rc_context({**_STYLE, "legend.framealpha": 0}):
+        return draw(chart)
 
 
 def draw_differences(comparisons: Sequence[Comparison], baseline: str) -> Figure:
