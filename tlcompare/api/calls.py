@@ -54,7 +54,7 @@ def train(config: Place | Mapping[str, Any] | None = None, **options: Unpack[Tra
     """
     given = said(options, TrainOptions)
     if isinstance(config, str) and config.startswith("runs:/"):
-        with working("mlflow"):
+        with working("mlflow", "tlcompare.tracking.earlier"):
             from tlcompare.tracking.earlier import logged_config
 
             earlier = logged_config(config)
@@ -72,7 +72,7 @@ def _train(config: RunConfig, earlier: Earlier | None = None) -> Run:
     from tlcompare.data.sources import require_known
 
     require_known(config.data)
-    with working("mlflow"):
+    with working("mlflow", "tlcompare.api.run", "tlcompare.run"):
         from tlcompare.api.run import Run
         from tlcompare.run import train as train_one
 
@@ -110,7 +110,7 @@ def sweep(**options: Unpack[SweepOptions]) -> Sweep:
     """
     given = said(options, SweepOptions)
     request = _explored(given, begins=False)
-    with working("optuna", "mlflow"):
+    with working("optuna", "mlflow", "tlcompare.api.sweep", "tlcompare.study.sweep"):
         from tlcompare.api.sweep import TOP, Sweep
         from tlcompare.study.sweep import sweep as run_sweep
 
@@ -167,7 +167,7 @@ def decide(**options: Unpack[DecideOptions]) -> Decision:
     """
     began = time.monotonic()
     asked = _asked(said(options, DecideOptions))
-    with working("optuna", "mlflow"):
+    with working("optuna", "mlflow", "tlcompare.api.decision", "tlcompare.deciding"):
         from tlcompare.api.decision import Decision
         from tlcompare.deciding import decide as run_decide
 

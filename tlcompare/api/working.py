@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from tlcompare.machine.guest import as_a_guest
-from tlcompare.machine.signals import interruptible
+from tlcompare.machine.signals import interruptible, whole
 
 _NAMES = {"torch": "torch", "optuna": "Optuna", "mlflow": "MLflow"}
 
@@ -21,24 +21,26 @@ class Interrupted(KeyboardInterrupt):
 
 
 @contextmanager
-def working(*libraries: str) -> Iterator[None]:
+def working(*modules: str) -> Iterator[None]:
     """The program that called is afterwards as it was, whatever happens.
 
-    Within the block, Ctrl-C is held back where it would leave a database half written. SIGTERM is left to the program.
+    Within the block, Ctrl-C is held back where it would leave a database half written, and before it until everything
+    is loaded: what was cut off while it was imported cannot be imported again. SIGTERM is left to the program.
 
     Args:
-        libraries: what the block needs besides torch.
+        modules: what the block needs besides torch.
 
     Raises:
         Interrupted: the block was.
     """
-    needed = [name for name in _NAMES if name in ("torch", *libraries) and name not in sys.modules]
+    needed = [name for name in _NAMES if name in ("torch", *modules) and name not in sys.modules]
     if needed and sys.stderr.isatty():
         *most, last = [_NAMES[name] for name in needed]
         print(f"loading {', '.join(most)}{' and ' if most else ''}{last}", file=sys.stderr)
-    with as_a_guest(*libraries):
-        try:
-            with interruptible():
-                yield
-        except KeyboardInterrupt as e:
-            raise Interrupted from e
+    try:
+        with interruptible(), ExitStack() as guest:
+            with whole():
+                guest.enter_context(as_a_guest(*modules))
+            yield
+    except KeyboardInterrupt as e:
+        raise Interrupted from e

@@ -13,8 +13,8 @@ _LEVELS = {"mlflow": logging.ERROR, "mlflow.store.db.utils": logging.CRITICAL, "
 
 
 @contextmanager
-def as_a_guest(*libraries: str) -> Iterator[None]:
-    """Load these libraries, which set their loggers then, and leave what the block changes as it was.
+def as_a_guest(*modules: str) -> Iterator[None]:
+    """Load these modules, which set their loggers then, and leave what the block changes as it was.
 
     It changes torch's threads, its determinism and its random numbers.
     """
@@ -23,7 +23,7 @@ def as_a_guest(*libraries: str) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # in a notebook it asks for widgets, which nothing here shows
         import_module("tqdm.auto")
-    for name in libraries:
+    for name in modules:
         import_module(name)
     levels = {name: logging.getLogger(name).level for name in _LEVELS}
     threads, deterministic = torch.get_num_threads(), torch.backends.cudnn.deterministic
