@@ -263,7 +263,7 @@ class _Tracer(fx.Tracer):
     def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         if self._computing is not None:
             return self._computed(m, forward, args, kwargs)
-        last, stack, changes = next(reversed(self.graph.nodes)), self.module_stack.copy(), len(self._changes)
+        last, stack, changes = next(iter(reversed(self.graph.nodes))), self.module_stack.copy(), len(self._changes)
         try:
             return super().call_module(m, forward, args, kwargs)
         except UNTRACEABLE:
@@ -273,7 +273,7 @@ class _Tracer(fx.Tracer):
             while len(self._changes) > changes:
                 changed, node, values = self._changes.pop()
                 changed.node, changed.values = node, values
-            while (made := next(reversed(self.graph.nodes))) is not last:
+            while (made := next(iter(reversed(self.graph.nodes)))) is not last:
                 self.graph.erase_node(made)
             self.module_stack = stack
             return super().call_module(m, forward, args, kwargs)
