@@ -18,7 +18,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from tlcompare.backbones.registry import Backbone, get_backbone
+from tlcompare.backbones.backbone import Backbone
+from tlcompare.backbones.registry import get_backbone
 from tlcompare.errors import UserError
 from tlcompare.freezing.graph import between
 from tlcompare.freezing.layers import LayerList, trace

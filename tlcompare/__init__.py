@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from tlcompare.api.runs import Choice, Runs, runs
     from tlcompare.api.sweep import Evidence, Report, Sweep, open_sweep
     from tlcompare.api.working import Interrupted
+    from tlcompare.backbones.backbone import Backbone
     from tlcompare.backbones.own import backbone
-    from tlcompare.backbones.registry import Backbone
     from tlcompare.config import RunConfig
     from tlcompare.errors import UserError
 
@@ -38,7 +38,7 @@ _PLACES = {
     "api.network": ("Layers", "Plan"),
     "api.working": ("Interrupted",),
     "backbones.own": ("backbone",),
-    "backbones.registry": ("Backbone",),
+    "backbones.backbone": ("Backbone",),
     "config": ("RunConfig",),
     "errors": ("UserError",),
 }

@@ -11,7 +11,8 @@ from importlib.metadata import version
 import torch
 
 from tlcompare import __version__
-from tlcompare.backbones.registry import BUILT_IN, Backbone, get_backbone
+from tlcompare.backbones.backbone import Backbone
+from tlcompare.backbones.registry import BUILT_IN, get_backbone
 from tlcompare.errors import BackboneError, did_you_mean
 from tlcompare.freezing.layers import trace
 from tlcompare.machine.measured import measured_once

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import torch
 
-from tlcompare.backbones.registry import Backbone, get_backbone
+from tlcompare.backbones.backbone import Backbone
+from tlcompare.backbones.registry import get_backbone
 from tlcompare.backbones.weights import load_weights
 from tlcompare.config import RunConfig
 from tlcompare.data.images import Preprocessing

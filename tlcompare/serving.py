@@ -23,7 +23,8 @@ from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from tlcompare.backbones.registry import Backbone, backbone_of_a_model
+from tlcompare.backbones.backbone import Backbone
+from tlcompare.backbones.registry import backbone_of_a_model
 from tlcompare.data.images import MAX_PIXELS, Preprocessing, decode, large_ones_in_turn, pixels_of, square, to_rgb
 from tlcompare.data.views import normalise
 from tlcompare.errors import DataError, TrackingError

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import tlcompare as tl
+from tlcompare.backbones.backbone import GIVEN
 
 pytestmark = pytest.mark.usefixtures("drawn_once")
 
@@ -50,7 +51,7 @@ def nets(workplace, monkeypatch):
     """A module of networks in the working folder, which nobody has imported yet."""
     Path("mynets.py").write_text(CODE)
     monkeypatch.delitem(sys.modules, "mynets", raising=False)
-    monkeypatch.setattr("tlcompare.backbones.registry._given", {})
+    GIVEN.clear()
     from tlcompare.backbones.registry import _named
 
     _named.cache_clear()
@@ -87,7 +88,7 @@ def test_a_module_is_listed_trained_and_loaded_again(nets, photos):
 def test_a_model_whose_network_is_not_known_here_is_not_loaded(nets, photos, monkeypatch):
     run = tl.train(model=nets.Small(), data=photos, **TINY)
     named = tl.train(model="mynets:small", data=photos, **TINY)
-    monkeypatch.setattr("tlcompare.backbones.registry._given", {})
+    GIVEN.clear()
     with pytest.raises(tl.UserError, match=r"Give the network to tlcompare.backbone\(\) first"):
         run.model()
     with pytest.raises(tl.UserError, match="Set TLCOMPARE_NETWORKS=mynets:small"):

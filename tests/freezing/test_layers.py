@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from tlcompare.backbones.registry import BUILT_IN, Backbone, get_backbone
+from tlcompare.backbones.backbone import Backbone
+from tlcompare.backbones.registry import BUILT_IN, get_backbone
 from tlcompare.data.images import Preprocessing
 from tlcompare.errors import BackboneError
 from tlcompare.freezing._tracing import output_of

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tlcompare.backbones.registry import Backbone
+from tlcompare.backbones.backbone import Backbone
 from tlcompare.data.images import Preprocessing
 from tlcompare.freezing.digest import frozen_state
 from tlcompare.freezing.graph import FEATURES, between, cut_points, latest_cut

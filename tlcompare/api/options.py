@@ -22,7 +22,7 @@ Place = str | os.PathLike[str]
 if TYPE_CHECKING:
     from torch import nn
 
-    from tlcompare.backbones.registry import Backbone
+    from tlcompare.backbones.backbone import Backbone
 
     Network = str | nn.Module | Backbone
 else:
@@ -152,8 +152,8 @@ def plain(value: Any) -> Any:
         return value
     from torch import nn
 
+    from tlcompare.backbones.backbone import Backbone
     from tlcompare.backbones.own import backbone
-    from tlcompare.backbones.registry import Backbone
 
     if isinstance(value, nn.Module):
         value = backbone(value)

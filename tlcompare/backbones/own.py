@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from tlcompare.backbones.registry import OWN, Backbone, given
+from tlcompare.backbones.backbone import OWN, Backbone, given
 from tlcompare.backbones.weights import AsMade
 from tlcompare.data.images import Preprocessing
 from tlcompare.errors import BackboneError

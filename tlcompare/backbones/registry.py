@@ -9,84 +9,21 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from torch import nn
 
-from tlcompare.backbones.weights import HubWeights, PackagedWeights, StateDict, UrlWeights, WeightSource
+from tlcompare.backbones.backbone import GIVEN, OWN, Backbone
+from tlcompare.backbones.own import imported
+from tlcompare.backbones.weights import HubWeights, PackagedWeights, StateDict, UrlWeights
 from tlcompare.data.images import Preprocessing
 from tlcompare.errors import BackboneError, did_you_mean
 from tlcompare.files import first_line
 
 BUILT_IN = ("mobilenet", "resnet50", "efficientnet_lite0")
-
-
-@dataclass(frozen=True)
-class Backbone:
-    """A pretrained network by name.
-
-    Attributes:
-        name: as the user writes it.
-        make: makes the network with random weights, for images of a side in pixels.
-        preprocessing: input size, normalisation, interpolation.
-        weights: where its pretrained weights come from; None if nobody publishes any.
-        classifier: whether the network ends in a classifier that has to come off.
-        rename: turns published weights into the network's, where names, or position embeddings for another size of
-            image, differ; None where they do not.
-        block_names: pairs of a pattern for module paths and the block's name; empty means the network's own.
-        own_size: the side that it was made for, if it is to take another.
-        origin: where its code is, of a network of the user's own.
-    """
-
-    name: str
-    make: Callable[[int], nn.Module]
-    preprocessing: Preprocessing
-    weights: WeightSource | None
-    classifier: bool = False
-    rename: Callable[[StateDict, nn.Module], StateDict] | None = None
-    block_names: tuple[tuple[str, str], ...] = ()
-    own_size: int | None = None
-    origin: str = ""
-
-    def at_size(self, size: int | None) -> Backbone:
-        """The same backbone on inputs of another side, in pixels."""
-        if size in (None, self.preprocessing.size):
-            return self
-        own = None if self.origin else self.own_size or self.preprocessing.size
-        return replace(self, preprocessing=replace(self.preprocessing, size=size), own_size=own)
-
-    def build(self) -> nn.Module:
-        """The network with random weights.
-
-        Raises:
-            BackboneError: it cannot be made for this size of image.
-        """
-        try:
-            return self.make(self.preprocessing.size)
-        except (AssertionError, ValueError, RuntimeError, ArithmeticError) as e:
-            if self.own_size is None:
-                raise
-            raise BackboneError(
-                f"{self.name} cannot be made for {self.preprocessing.size} pixels: {first_line(e)}", self.size_hint
-            ) from e
-
-    @property
-    def size_hint(self) -> str:
-        """What to do where a size of image does not work."""
-        return f"It was made for {self.own_size} pixels: leave --image-size out, or try another."
-
-
-OWN = "own:"
-"""How names of networks begin that were given as such; they are known to this process alone."""
-_given: dict[str, Backbone] = {}
 _ALLOWED = "TLCOMPARE_NETWORKS"
-
-
-def given(backbone: Backbone) -> Backbone:
-    """Remember a network of the user's own by its name."""
-    return _given.setdefault(backbone.name, backbone)
 
 
 def backbone_of_a_model(name: str) -> Backbone:
@@ -98,7 +35,7 @@ def backbone_of_a_model(name: str) -> Backbone:
     """
     library = name.partition(":")[0]
     allowed = name in os.environ.get(_ALLOWED, "").split(",")
-    if ":" not in name or library in ("torchvision", "timm") or name in _given or allowed:
+    if ":" not in name or library in ("torchvision", "timm") or name in GIVEN or allowed:
         return get_backbone(name)
     raise BackboneError(
         f'the model is of a network of your own, "{name}", whose code is not imported unless you name it',
@@ -112,7 +49,7 @@ def get_backbone(name: str) -> Backbone:
     Raises:
         BackboneError: no such backbone; says which there are and the nearest.
     """
-    return _given[name] if name in _given else _named(name)
+    return GIVEN[name] if name in GIVEN else _named(name)
 
 
 @functools.cache
@@ -129,8 +66,6 @@ def _named(name: str) -> Backbone:
             f"{name} was given in Python, and is not known here", "Give it again: model=tlcompare.backbone(network)"
         )
     if model:
-        from tlcompare.backbones.own import imported
-
         return imported(name)
     raise BackboneError(
         f'no backbone "{name}"',

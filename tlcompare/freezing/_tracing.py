@@ -9,7 +9,7 @@ import torch
 from torch import fx, nn
 
 import tlcompare
-from tlcompare.backbones.registry import Backbone
+from tlcompare.backbones.backbone import Backbone
 from tlcompare.errors import BackboneError
 from tlcompare.files import first_line
 from tlcompare.freezing._tracer import UNTRACEABLE, Part, copy_of, record

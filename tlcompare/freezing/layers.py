@@ -10,7 +10,8 @@ from functools import cached_property
 
 from torch import fx, nn
 
-from tlcompare.backbones.registry import Backbone, get_backbone
+from tlcompare.backbones.backbone import Backbone
+from tlcompare.backbones.registry import get_backbone
 from tlcompare.freezing._packing import pack_between
 from tlcompare.freezing._tracer import Part
 from tlcompare.freezing._tracing import module_of, name_at, operation_at, output_of, trace_features

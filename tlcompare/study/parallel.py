@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from tlcompare.backbones.registry import OWN
+from tlcompare.backbones.backbone import OWN
 from tlcompare.config import RunConfig
 from tlcompare.errors import ConfigError
 from tlcompare.features.parallel import throughput

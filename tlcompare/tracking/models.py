@@ -17,7 +17,7 @@ from mlflow.data.meta_dataset import MetaDataset
 from mlflow.exceptions import MlflowException
 
 from tlcompare import serving
-from tlcompare.backbones.registry import Backbone
+from tlcompare.backbones.backbone import Backbone
 from tlcompare.data.pixels import PixelStore
 from tlcompare.data.sources import Source
 from tlcompare.errors import TrackingError
