@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 from mlflow.pyfunc import PythonModel
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -100,7 +100,7 @@ class Predictor:
 
     def _square(self, image: Any) -> NDArray[np.uint8]:
         if isinstance(image, Image.Image):
-            return square(to_rgb(image), self.preprocessing).copy()
+            return square(to_rgb(ImageOps.exif_transpose(image)), self.preprocessing).copy()
         data = image if isinstance(image, np.ndarray) else _bytes_of(image)
         with large_ones_in_turn(data if isinstance(data, bytes) else b""):
             return square(_to_image(data), self.preprocessing).copy()

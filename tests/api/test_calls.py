@@ -61,6 +61,9 @@ def test_a_run_is_what_the_command_line_gives_and_can_be_read_and_used(train, ph
     assert len({tuple(row[2:]) for row in found.itertuples(index=False)}) == 1
     assert list(found.columns) == ["class", "probability", *(f"p({name})" for name in model.classes)]
     assert not model.training
+    turned = Image.fromarray(pixels[::-1, ::-1].copy())
+    turned.getexif()[0x0112] = 3  # upside down
+    assert torch.equal(model.inputs(turned), model.inputs(file))
     shares = model(model.inputs(file)).softmax(1)[0]
     assert shares.tolist() == pytest.approx(found.iloc[0, 2:].tolist())
     assert list(run.predict(file).index) == [str(file)]
@@ -73,8 +76,8 @@ def test_a_run_is_what_the_command_line_gives_and_can_be_read_and_used(train, ph
 def test_options_of_a_mapping_and_of_an_earlier_run_come_before_the_defaults(train):
     run = train(config={"lr": 0.002, "epochs": 3})
     assert (run.config.lr, run.config.epochs) == (0.002, 1)
-    again = tl.train(f"runs:/{run.id}", seed=1)
-    assert (again.config.lr, again.config.seed, again.config.data) == (0.002, 1, run.config.data)
+    for again in (tl.train(f"runs:/{run.id}", seed=1), tl.train(run.config, seed=np.int64(1))):
+        assert (again.config.lr, again.config.seed, again.config.data) == (0.002, 1, run.config.data)
 
 
 def test_a_call_leaves_the_program_as_it_was(train):
@@ -158,6 +161,7 @@ def test_a_sweep_its_evidence_and_what_is_picked(workplace, photos):
 
     evidence = sweep.evidence()
     assert list(evidence.table["seeds"].unique()) == [2]
+    assert evidence.sentences == ()
     assert {"val_accuracy_low", "minus_baseline", "verdict_baseline"} <= set(evidence.table)
     assert evidence.to("csv").splitlines()[0] == ",".join(evidence.table.columns)
     picked = sweep.pick(within=0.01)

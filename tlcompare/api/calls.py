@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Unpack, get_type_hints
 
 from tlcompare.api.options import (
@@ -39,13 +39,13 @@ _ANEW = {"data", "model", "image_size"}
 
 
 @taking(TrainOptions, DEFAULTS)
-def train(config: Place | Mapping[str, Any] | None = None, **options: Unpack[TrainOptions]) -> Run:
+def train(config: Place | Mapping[str, Any] | RunConfig | None = None, **options: Unpack[TrainOptions]) -> Run:
     """Train one backbone under one unfreezing strategy and log everything to MLflow.
 
     A call that was interrupted goes on where it was when it is made again.
 
     Args:
-        config: options from a YAML file, from an earlier run (`runs:/ID`), or a mapping.
+        config: options from a YAML file, from an earlier run (`runs:/ID`), a mapping, or a `RunConfig`.
         options: those of `RunConfig`, which come before those of `config`.
 
     Raises:
@@ -64,6 +64,8 @@ def train(config: Place | Mapping[str, Any] | None = None, **options: Unpack[Tra
             else replace(earlier, digest="" if "data" in given else earlier.digest, trained=0)
         )
         return _train(resolve(earlier.options, given), again)
+    if isinstance(config, RunConfig):
+        config = asdict(config)
     saved = config if isinstance(config, Mapping) else read_yaml(expanded(plain(config))) if config else {}
     return _train(resolve(saved, given))
 

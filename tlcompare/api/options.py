@@ -145,9 +145,11 @@ def said(options: Mapping[str, Any], kind: type) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A path as text, a network of one's own by its name, anything else as it is."""
+    """A path as text, a network of one's own by its name, numpy's numbers as Python's, anything else as it is."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
+    if (numpy := sys.modules.get("numpy")) and isinstance(value, numpy.generic):
+        return value.item()
     if "torch" not in sys.modules:  # then it can be no network
         return value
     from torch import nn

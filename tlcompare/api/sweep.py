@@ -69,8 +69,10 @@ class Evidence(Shown):
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """Of a race over seeds: is unfreezing worth it, what to use, what it costs, what could not be settled."""
-        return tuple(sentences(evidence_of(self.sweep)))
+        """Of a race over seeds (`until_decided`): is unfreezing worth it, what to use, what it costs, what could not be
+        settled; of other replicates nothing."""
+        found = evidence_of(self.sweep)
+        return tuple(sentences(found)) if found.race else ()
 
     def figure(self) -> Figure:
         """Every configuration's gain over the baseline, with its interval."""
