@@ -149,7 +149,7 @@ def test_what_cannot_be_traced_is_a_clear_error():
         ("torchvision:resnet19", 'Did you mean "resnet1'),
         ("timm:resnet18x", "timm has no model"),
         ("timm:resnet18.nope", "timm has no weights"),
-        ("keras:vgg", "no backbone"),
+        ("keras:vgg", "keras:vgg cannot be made"),
     ],
 )
 def test_unknown_backbones_are_refused(name, said):
