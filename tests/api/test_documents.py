@@ -93,7 +93,7 @@ before = signal.getsignal(signal.SIGINT)
 threading.Timer({seconds}, os.kill, (os.getpid(), signal.SIGINT)).start()
 import tlcompare as tl
 short = dict(data="photos", model="timm:test_resnet", weights="none", image_size=32, threads=1)
-tl.train(**short, epochs=300)
+tl.train(**short, epochs=20_000)
 """
 NEXT = "signal.getsignal(signal.SIGINT) is before"
 SHOWN = "tl.train(**short, epochs=2)"

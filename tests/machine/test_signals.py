@@ -60,6 +60,19 @@ def test_a_signal_waits_for_the_end_of_what_must_be_whole_and_comes_once(number,
         signal.signal(signal.SIGINT, before)
 
 
+def test_an_import_is_not_cut_and_what_came_within_is_asked_for_later(tmp_path, monkeypatch):
+    (tmp_path / "struck_module.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\nwhole = True\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with terminable():
+        import struck_module
+
+        assert struck_module.whole
+        with pytest.raises(SystemExit):
+            stop_if_asked()
+
+
 def test_what_is_whole_in_another_thread_does_not_hold_a_signal_back():
     begun, over = threading.Event(), threading.Event()
 

@@ -28,8 +28,12 @@ def test_a_signal_at_any_statement_leaves_the_store_free_for_what_follows(workpl
 
 def test_a_database_that_is_not_whole_is_not_at_its_place(workplace, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workplace / 'new.db'}")
-    with pytest.raises(KeyboardInterrupt), struck(workplace / ".new.db.new", signal.SIGINT, 9) as statements:
-        client().search_experiments()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), struck(workplace / ".new.db.new", signal.SIGINT, 9) as statements:
+            client().search_experiments()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert len(statements) >= 9
     assert not (workplace / "new.db").exists()
 

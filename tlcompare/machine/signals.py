@@ -102,9 +102,16 @@ def wholly(store: _T) -> _T:
     return store
 
 
+def _importing(frame: FrameType | None) -> bool:
+    """Whether a module is being imported: what is cut off there cannot be imported again in this process."""
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None
+
+
 def _stop(number: int, frame: FrameType | None) -> None:
     _signals.append(number)
-    if _within:
+    if _within or _importing(frame):
         return
     if number == signal.SIGINT:
         raise KeyboardInterrupt
