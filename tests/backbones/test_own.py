@@ -114,6 +114,32 @@ def test_a_function_may_settle_everything(nets):
     assert list(layers.blocks["block"]) == ["early", "late"]
 
 
+def test_networks_that_compute_something_else_have_other_names(nets):
+    class Scaled(nets.Small):
+        def __init__(self, by):
+            super().__init__()
+            self.by = by
+
+        def forward(self, x):
+            return super().forward(x * self.by)
+
+    class Shifted(Scaled):
+        def forward(self, x):
+            return super().forward(x + self.by)
+
+    Shifted.__qualname__ = Scaled.__qualname__
+    Shifted.__name__ = Scaled.__name__
+    made = [Scaled(1), Scaled(100), Shifted(1)]
+    for network in made[1:]:
+        network.load_state_dict(made[0].state_dict())
+    backbones = [tl.backbone(network, image_size=32) for network in made]
+    assert len({b.name for b in backbones}) == 3
+    x = torch.rand(2, 3, 32, 32)
+    for network, known in zip(made, backbones, strict=True):
+        assert torch.equal(known.build().eval()(x), network.eval()(x))
+    assert tl.backbone(made[0], image_size=32).name == backbones[0].name
+
+
 def test_what_ends_in_features_keeps_its_last_layer(nets):
     network = nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5))
     assert len(tl.layers(tl.backbone(network, image_size=32, classifier=False))) == 5

@@ -66,8 +66,9 @@ def train(config: Place | Mapping[str, Any] | RunConfig | None = None, **options
         return _train(resolve(earlier.options, given), again)
     if isinstance(config, RunConfig):
         config = asdict(config)
-    saved = config if isinstance(config, Mapping) else read_yaml(expanded(plain(config))) if config else {}
-    return _train(resolve(saved, given))
+    elif not isinstance(config, Mapping):
+        config = read_yaml(expanded(plain(config))) if config else {}
+    return _train(resolve({name: plain(value) for name, value in config.items()}, given))
 
 
 def _train(config: RunConfig, earlier: Earlier | None = None) -> Run:

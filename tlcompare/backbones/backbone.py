@@ -77,4 +77,5 @@ GIVEN: dict[str, Backbone] = {}
 
 def given(backbone: Backbone) -> Backbone:
     """Remember a network of the user's own by its name."""
-    return GIVEN.setdefault(backbone.name, backbone)
+    GIVEN[backbone.name] = backbone
+    return backbone

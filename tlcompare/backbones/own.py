@@ -12,6 +12,7 @@ from copy import deepcopy
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from types import CodeType, FunctionType
 
 import torch
 from torch import nn
@@ -121,12 +122,29 @@ def _three(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _digest(network: nn.Module, *settings: object) -> str:
-    """SHA-256 of how a network is built, of its weights, and of settings."""
+    """SHA-256 of how a network is built and computes, of its weights, and of settings."""
     found = hashlib.sha256(f"{network!r}{settings!r}".encode())
+    for module in network.modules():
+        found.update(repr(_own_part(module)).encode())
     for name, tensor in network.state_dict().items():
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         found.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return found.hexdigest()
+
+
+def _own_part(module: nn.Module) -> list[object]:
+    """What neither a module's text nor its weights show: plain attributes, and the code of classes but torch's."""
+    plain = {n: v for n, v in vars(module).items() if isinstance(v, int | float | str | tuple) and n != "training"}
+    written = [c for c in type(module).__mro__ if c is not object and c.__module__.partition(".")[0] != "torch"]
+    codes = [f.__code__ for c in written for f in vars(c).values() if isinstance(f, FunctionType)]
+    return [sorted(plain.items(), key=str), *map(_told, codes)]
+
+
+def _told(code: CodeType) -> list[object]:
+    """Code without where it was written and where it lies in memory."""
+    inner = [_told(c) if isinstance(c, CodeType) else c for c in code.co_consts]
+    plain = [sorted(map(repr, c)) if isinstance(c, frozenset) else c for c in inner]
+    return [code.co_name, code.co_code, code.co_names, plain]
 
 
 def _place(code: object) -> str:
